@@ -1,0 +1,57 @@
+//! `dsms digest`: are the replicas' states equal?
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::protocol::client_message::{ClientMessage, ServerBody, shared_digest};
+use crate::protocol::message::Response;
+
+use super::connect::{ConnectArgs, block_on, unexpected};
+
+/// Have every replica digest its state at one place of the order, and compare.
+///
+/// Exit code 0 when all digests are equal, 1 when they differ or a replica gave none.
+#[derive(Debug, Args)]
+pub struct DigestArgs {
+    /// Print JSON: one object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// Runs the command.
+pub fn run(args: DigestArgs) -> anyhow::Result<ExitCode> {
+    let (sequence, responses) = block_on(async {
+        let body = args.connect.client().await?.call(|number| ClientMessage::Digest { number }).await?;
+        match body {
+            ServerBody::Digests { sequence, responses } => Ok((sequence, responses)),
+            other => Err(unexpected(&other)),
+        }
+    })?;
+    let shared = shared_digest(&responses);
+    let digest = |response: &Option<Response>| match response {
+        Some(Response::StateDigest(digest)) => Ok(digest.to_string()),
+        Some(Response::Fault(fault)) => Err(fault.to_string()),
+        Some(_) => Err("gave no digest".to_owned()),
+        None => Err("no reply in time".to_owned()),
+    };
+    if args.json {
+        let replicas: Vec<Value> = responses
+            .iter()
+            .map(|(replica, response)| match digest(response) {
+                Ok(digest) => json!({"replica": replica.to_string(), "digest": digest}),
+                Err(error) => json!({"replica": replica.to_string(), "error": error}),
+            })
+            .collect();
+        println!("{}", json!({"sequence": sequence, "equal": shared.is_some(), "replicas": replicas}));
+    } else {
+        for (replica, response) in &responses {
+            println!("#{sequence} {replica}  {}", digest(response).unwrap_or_else(|error| error));
+        }
+        println!("{}", if shared.is_some() { "all states are equal" } else { "the states are NOT equal" });
+    }
+    Ok(ExitCode::from(u8::from(shared.is_none())))
+}

@@ -1,0 +1,78 @@
+//! The command line: one file a command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod check;
+mod client;
+mod connect;
+mod digest;
+mod node;
+mod ps;
+mod sh;
+mod up;
+mod why;
+
+/// Exit code of every error that is not a bad command line: what, where and the next command to type are on standard error.
+const ERROR_EXIT: u8 = 2;
+
+/// Exit code of a command line that cannot be understood.
+const USAGE_EXIT: u8 = 64;
+
+/// A WebAssembly-plugin replica host for the Distributed Share Market System.
+///
+/// `dsms up` starts a cluster on this machine; `dsms sh` talks to it.
+#[derive(Debug, Parser)]
+#[command(name = "dsms", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::UpArgs),
+    Node(node::NodeArgs),
+    Client(client::ClientArgs),
+    Sh(sh::ShArgs),
+    Ps(ps::PsArgs),
+    Why(why::WhyArgs),
+    Digest(digest::DigestArgs),
+    Check(check::CheckArgs),
+    Bench(bench::BenchArgs),
+}
+
+/// Runs the command of this process's command line.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version are no mistakes.
+            let code = if usage.use_stderr() { USAGE_EXIT } else { 0 };
+            let _nobody_reads = usage.print();
+            return ExitCode::from(code);
+        }
+    };
+    let ended = match cli.command {
+        Command::Up(args) => up::run(args),
+        Command::Node(args) => node::run(args),
+        Command::Client(args) => client::run(args),
+        Command::Sh(args) => sh::run(args),
+        Command::Ps(args) => ps::run(args),
+        Command::Why(args) => why::run(args),
+        Command::Digest(args) => digest::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Bench(args) => bench::run(args),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("dsms: {error:#}");
+        ExitCode::from(ERROR_EXIT)
+    })
+}
+
+/// A runtime for one command: everything of it on this thread.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}

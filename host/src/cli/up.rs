@@ -1,0 +1,121 @@
+//! `dsms up`: the whole cluster on this machine.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::config::{ClusterConfig, ModuleSource};
+use crate::protocol::limits::REPLICAS_LEN_MAX;
+use crate::protocol::quorum::Tolerance;
+use crate::runtime::clock::Clock;
+use crate::runtime::node::{load, sandbox_limits};
+use crate::runtime::stop::Stop;
+use crate::runtime::up::{Cluster, program_name};
+use crate::sandbox::{CacheStatus, Engine, Origin};
+
+/// Start a whole cluster on this machine, one process a role, and keep it until Ctrl-C.
+///
+/// Nothing needs to be configured: without options it runs three replicas of the reference module in mode byzantine, on
+/// free ports of the loopback interface. Clients started in the same directory find it by themselves.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// What to tolerate: byzantine (one wrong replica), crash (all but one crashed), both (one wrong and one crashed).
+    #[arg(long, value_parser = parse_mode, default_value = "byzantine", conflicts_with = "config")]
+    mode: Tolerance,
+    /// How many replicas; by default as many as the mode needs.
+    #[arg(long, value_name = "N", conflicts_with = "config", value_parser = clap::value_parser!(u8).range(1..=REPLICAS_LEN_MAX as i64))]
+    replicas: Option<u8>,
+    /// A module for all replicas, or, given once a replica, one for each in turn; `reference` is the embedded one.
+    #[arg(long, value_name = "FILE.wasm", conflicts_with = "config")]
+    module: Vec<PathBuf>,
+    /// A configuration file, in place of the options above.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn parse_mode(text: &str) -> Result<Tolerance, String> {
+    let named = Tolerance::NAMED.iter().find(|(name, _)| *name == text);
+    named.map(|(_, tolerance)| *tolerance).ok_or_else(|| "expected byzantine, crash or both".to_owned())
+}
+
+/// Runs the command.
+pub fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
+    super::runtime().context("cannot start the runtime")?.block_on(start_and_watch(args))
+}
+
+async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
+    let clock = Clock::start();
+    let started_at = clock.now();
+    let mut stop = Stop::on_signals().context("cannot listen for signals")?;
+    let directory = std::env::current_dir().context("cannot find the current directory")?;
+    let config = match &args.config {
+        Some(path) => ClusterConfig::load(path)?,
+        None => {
+            let replicas_len = args.replicas.map(usize::from);
+            ClusterConfig::for_mode(args.mode, replicas_len, modules(&args.module, args.mode, replicas_len)?)?
+        }
+    };
+    prepare_modules(&config)?;
+    let Some(mut cluster) = Cluster::start(&directory, config, &mut stop).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    print_ready(&cluster, clock.now().since(started_at));
+    cluster.watch(&mut stop).await;
+    eprintln!("dsms: stopping");
+    cluster.end().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One module for each replica: the one given, for all of them, or as many as there are replicas.
+fn modules(paths: &[PathBuf], mode: Tolerance, replicas_len: Option<usize>) -> anyhow::Result<Vec<ModuleSource>> {
+    let source = |path: &PathBuf| match path.to_str() {
+        Some("reference") => ModuleSource::Reference,
+        _ => ModuleSource::File(path.clone()),
+    };
+    let wanted = replicas_len.unwrap_or_else(|| mode.replicas_len_min().max(paths.len()));
+    match paths {
+        [] => Ok(Vec::new()),
+        [all] => Ok(vec![source(all); wanted]),
+        each if each.len() == wanted => Ok(each.iter().map(source).collect()),
+        each => anyhow::bail!(
+            "--module is given {} times for {wanted} replicas; give it once for all of them, or once for each",
+            each.len()
+        ),
+    }
+}
+
+/// Checks and compiles every module once, before any node does, so that a bad one is one clear error and not one per replica.
+fn prepare_modules(config: &ClusterConfig) -> anyhow::Result<()> {
+    let engine = Engine::new(sandbox_limits(config))?;
+    if let CacheStatus::Off(reason) = engine.cache_status() {
+        eprintln!("dsms: compiled modules are not kept: {reason}");
+    }
+    let mut prepared: Vec<&ModuleSource> = Vec::new();
+    for source in config.replicas.iter().map(|replica| &replica.module) {
+        if prepared.contains(&source) {
+            continue;
+        }
+        prepared.push(source);
+        let module = load(&engine, source).with_context(|| format!("module {source}"))?;
+        if module.origin() == Origin::Compiled {
+            eprintln!("dsms: compiled module {source}, digest {}", module.digest().short());
+        }
+        module.instantiate().map_err(|fault| anyhow::anyhow!("module {source} cannot be started: {fault}"))?;
+    }
+    Ok(())
+}
+
+fn print_ready(cluster: &Cluster, took: Duration) {
+    let config = cluster.config();
+    let (replicas_len, tolerance) = (config.replicas.len(), config.tolerance);
+    let client_address = config.front_end.client_address;
+    let program = program_name();
+    println!(
+        "dsms: ready in {:.2} s: {replicas_len} replicas, mode {tolerance}, clients at {client_address}",
+        took.as_secs_f64()
+    );
+    println!("dsms: in another terminal, from this directory: {program} sh    (stop the cluster here with Ctrl-C)");
+}

@@ -1,0 +1,177 @@
+//! `dsms why`: what happened at one place of the order.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::protocol::client_message::{ClientMessage, ServerBody, WhyAnswer};
+use crate::protocol::id::ReplicaId;
+use crate::protocol::ledger::{Conclusion, Record};
+use crate::protocol::message::{Command, Response};
+use crate::protocol::time::Instant;
+
+use super::connect::{ConnectArgs, block_on, unexpected};
+
+/// Exit code when the place is not in the ledger.
+const NOT_RECORDED_EXIT: u8 = 1;
+
+/// Show what happened to one request: what was asked, each replica's outcome and time, what was released when and why.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The request's sequence number, as its answer gave it.
+    sequence: u64,
+    /// Print JSON: one object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// Runs the command.
+pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
+    let (why, quorum) = block_on(async {
+        let mut client = args.connect.client().await?;
+        let status = client.call(|number| ClientMessage::Status { number }).await?;
+        let ServerBody::Status(status) = status else { return Err(unexpected(&status)) };
+        let body = client.call(|number| ClientMessage::Why { number, sequence: args.sequence }).await?;
+        let ServerBody::Why(why) = body else { return Err(unexpected(&body)) };
+        Ok((why, status.wrong + 1))
+    })?;
+    match why {
+        WhyAnswer::Recorded(record) => {
+            if args.json {
+                println!("{}", record_json(&record, quorum));
+            } else {
+                print_record(&record, quorum);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        WhyAnswer::NotRecorded { first, last } => {
+            let message = match last {
+                0 => "nothing was ordered yet".to_owned(),
+                _ => format!("the ledger of the front end holds {first} to {last}"),
+            };
+            if args.json {
+                println!("{}", json!({"sequence": args.sequence, "error": "not-recorded", "message": message}));
+            } else {
+                println!("#{} is not recorded: {message}", args.sequence);
+            }
+            Ok(ExitCode::from(NOT_RECORDED_EXIT))
+        }
+    }
+}
+
+/// Milliseconds from the request's submission to `at`.
+fn ms_after(record: &Record, at: Instant) -> Option<f64> {
+    record.asked.map(|asked| at.since(asked.submitted_at).as_secs_f64() * 1000.0)
+}
+
+fn after(record: &Record, at: Instant) -> String {
+    ms_after(record, at).map_or_else(|| "    ?    ".to_owned(), |ms| format!("+{ms:.3} ms"))
+}
+
+fn response_words(response: &Response, record: &Record) -> String {
+    match response {
+        Response::Executed { first, outcome } if *first == record.sequence => outcome.to_string(),
+        Response::Executed { first, outcome } => format!("{outcome} (as executed first at #{first})"),
+        Response::StateDigest(digest) => format!("state digest {digest}"),
+        Response::Forgotten => "executed so long ago that the outcome is forgotten".to_owned(),
+        Response::Fault(fault) => format!("fault: {fault}"),
+    }
+}
+
+fn asked_words(record: &Record) -> String {
+    match record.asked {
+        None => "a request that this front end does not know".to_owned(),
+        Some(asked) => match asked.command {
+            Command::Request(request) => format!("{request}   (request {})", asked.id),
+            Command::Barrier => "barrier: digest the state".to_owned(),
+        },
+    }
+}
+
+fn print_record(record: &Record, quorum: usize) {
+    println!("#{} {}", record.sequence, asked_words(record));
+    if let Some(asked) = record.asked {
+        println!("  sequencer   {:>11}  ordered", after(record, asked.sequenced_at));
+    }
+    for (replica, reply) in ReplicaId::first(record.replies.len()).zip(&record.replies) {
+        match reply {
+            None => println!("  {replica}   {:>11}  no reply yet", ""),
+            Some(reply) => {
+                let verdict = match &record.conclusion {
+                    Some(Conclusion::Released { response, .. }) if *response != reply.response => "  DIFFERS",
+                    _ => "",
+                };
+                let words = response_words(&reply.response, record);
+                println!("  {replica}   {:>11}  {words}{verdict}", after(record, reply.at));
+            }
+        }
+    }
+    match &record.conclusion {
+        None => println!("  not concluded: a quorum of {quorum} is needed"),
+        Some(Conclusion::Released { at, matching_len, response }) => println!(
+            "  released    {:>11}  {}: {matching_len} replicas shared it, {quorum} were needed",
+            after(record, *at),
+            response_words(response, record).lines().next().unwrap_or_default(),
+        ),
+        Some(Conclusion::NoAgreement { at }) => {
+            println!("  no agreement {:>10}  no {quorum} replicas can share an outcome", after(record, *at));
+        }
+        Some(Conclusion::TimedOut { at }) => println!("  timed out   {:>11}", after(record, *at)),
+    }
+}
+
+fn response_json(response: &Response) -> Value {
+    match response {
+        Response::Executed { first, outcome } => json!({"first": first.0, "outcome": outcome.to_json()}),
+        Response::StateDigest(digest) => json!({"state_digest": digest.to_string()}),
+        Response::Forgotten => json!({"forgotten": true}),
+        Response::Fault(fault) => json!({"fault": fault.to_string()}),
+    }
+}
+
+fn record_json(record: &Record, quorum: usize) -> Value {
+    let asked = record.asked.map(|asked| match asked.command {
+        Command::Request(request) => request.to_string(),
+        Command::Barrier => "barrier".to_owned(),
+    });
+    let replies = ReplicaId::first(record.replies.len()).zip(&record.replies).map(|(replica, reply)| match reply {
+        None => json!({"replica": replica.to_string(), "replied": false}),
+        Some(reply) => {
+            let released = match &record.conclusion {
+                Some(Conclusion::Released { response, .. }) => {
+                    Some(Arc::ptr_eq(response, &reply.response) || *response == reply.response)
+                }
+                _ => None,
+            };
+            json!({
+                "replica": replica.to_string(),
+                "replied": true,
+                "incarnation": reply.incarnation.0,
+                "after_ms": ms_after(record, reply.at),
+                "response": response_json(&reply.response),
+                "equals_released": released,
+            })
+        }
+    });
+    let conclusion = match &record.conclusion {
+        None => Value::Null,
+        Some(Conclusion::Released { at, response, matching_len }) => json!({
+            "kind": "released", "after_ms": ms_after(record, *at), "matching": matching_len, "response": response_json(response),
+        }),
+        Some(Conclusion::NoAgreement { at }) => json!({"kind": "no-agreement", "after_ms": ms_after(record, *at)}),
+        Some(Conclusion::TimedOut { at }) => json!({"kind": "timed-out", "after_ms": ms_after(record, *at)}),
+    };
+    json!({
+        "sequence": record.sequence.0,
+        "request": asked,
+        "request_id": record.asked.map(|asked| asked.id.to_string()),
+        "ordered_after_ms": record.asked.and_then(|asked| ms_after(record, asked.sequenced_at)),
+        "quorum": quorum,
+        "replies": replies.collect::<Vec<_>>(),
+        "conclusion": conclusion,
+    })
+}

@@ -1,0 +1,255 @@
+//! What the values of a `dsms.toml` mean: from the document to a [`ClusterConfig`], with every problem noted.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::document::{Entry, Findings, Section, quote, read_document};
+use super::near_miss::near_miss;
+use super::{
+    ANY_PORT, ClusterConfig, FrontEndConfig, KEY_FILE, MODE, ModuleLimits, ModuleSource, Problem, ReplicaConfig,
+    SequencerConfig, absolute, module_file,
+};
+use crate::protocol::limits::{REPLICAS_LEN_MAX, REQUEST_TIMEOUT};
+use crate::protocol::quorum::Tolerance;
+
+/// The tables of the file, each with its keys. A table or key that is not here is refused.
+const SCHEMA: &[(&str, &[&str])] = &[
+    ("cluster", &["mode", "key_file", "request_timeout_ms"]),
+    ("front_end", &["address", "client_address"]),
+    ("sequencer", &["address"]),
+    ("replica", &["address", "module"]),
+    ("module_limits", &["fuel_per_call", "memory_bytes_max", "log_bytes_per_call_max"]),
+];
+
+/// How the file writes the embedded module.
+pub(super) const REFERENCE: &str = "reference";
+
+/// A request that waits for less is lost to a single datagram that has to be repeated; one that waits for more than ten
+/// minutes holds one of the front end's places for somebody who has left.
+const REQUEST_TIMEOUT_MS: RangeInclusive<u64> = 10..=600_000;
+
+/// Every whole number that TOML promises to carry from 1 on; the metering itself knows no other bound.
+const FUEL: RangeInclusive<u64> = 1..=i64::MAX as u64;
+
+/// Up to all that 32-bit pointers can reach.
+const MEMORY_BYTES: RangeInclusive<u64> = 1..=4 << 30;
+
+/// The host keeps what a call logs in its own memory, so one call may not take more than this.
+const LOG_BYTES: RangeInclusive<u64> = 1..=16 << 20;
+
+/// The cluster that a configuration file with this text describes, or everything that is wrong with it.
+///
+/// Relative paths count from `directory`, the one that the file is in. After an error of TOML's syntax only what precedes it
+/// is judged, and the other problems show up once it is corrected.
+pub fn parse(text: &str, directory: &Path) -> Result<ClusterConfig, Vec<Problem>> {
+    read_document(text, SCHEMA, |root, complete, findings| Reader { directory, complete, findings }.cluster(root))
+}
+
+/// Reads tables in turn, and notes what is wrong; a value that is wrong is replaced by its default, which nobody gets to see.
+struct Reader<'a> {
+    directory: &'a Path,
+    /// Whether the whole document parsed; otherwise tables may be missing, and values are not judged against each other.
+    complete: bool,
+    findings: &'a mut Findings,
+}
+
+impl Reader<'_> {
+    fn cluster(mut self, root: &Section<'_>) -> ClusterConfig {
+        let cluster = root.table("cluster", self.findings);
+        let front_end = root.table("front_end", self.findings);
+        let sequencer = root.table("sequencer", self.findings);
+        let replicas = root.tables("replica", self.findings);
+        let limits = root.table("module_limits", self.findings);
+
+        let mode = cluster.entry("mode");
+        let wanted = mode.map_or(Some(MODE), |mode| self.mode(&mode));
+        let tolerance = wanted.zip(replicas.as_deref()).and_then(|(tolerance, replicas)| {
+            let table_at = replicas.get(REPLICAS_LEN_MAX).or(replicas.first()).map(|(at, _)| *at);
+            let excess = replicas.len() > REPLICAS_LEN_MAX;
+            let at = if excess { table_at } else { mode.map(|mode| mode.at).or(table_at) };
+            self.tolerance(tolerance, replicas.len(), at.unwrap_or(0))
+        });
+
+        let client_address = self.listener("the front end", &front_end, "client_address").address();
+        let front_end = self.listener("the front end", &front_end, "address");
+        let sequencer = self.listener("the sequencer", &sequencer, "address");
+        let (front_end_address, sequencer_address) = (front_end.address(), sequencer.address());
+        let mut listeners = vec![front_end, sequencer];
+        let mut replica_configs = Vec::new();
+        for (index, (_, table)) in replicas.iter().flatten().enumerate() {
+            let listener = self.listener(&format!("replica-{}", index + 1), table, "address");
+            replica_configs.push(ReplicaConfig { address: listener.address(), module: self.module(table) });
+            listeners.push(listener);
+        }
+        if replica_configs.is_empty() {
+            let replicas_len = tolerance.unwrap_or(MODE).replicas_len_min();
+            replica_configs.resize(replicas_len, ReplicaConfig::default());
+            let by_default = |index| Listener { node: format!("replica-{}", index + 1), given: None };
+            listeners.extend((0..replicas_len).map(by_default));
+        }
+        if self.complete {
+            self.compare_addresses(&listeners);
+        }
+
+        let timeout_ms =
+            cluster.entry("request_timeout_ms").and_then(|entry| entry.number(REQUEST_TIMEOUT_MS, self.findings));
+        ClusterConfig {
+            tolerance: tolerance.unwrap_or(MODE),
+            key_file: self.key_file(cluster.entry("key_file")),
+            request_timeout: timeout_ms.map_or(REQUEST_TIMEOUT, Duration::from_millis),
+            front_end: FrontEndConfig { address: front_end_address, client_address },
+            sequencer: SequencerConfig { address: sequencer_address },
+            replicas: replica_configs,
+            module_limits: self.module_limits(&limits),
+        }
+    }
+
+    fn mode(&mut self, mode: &Entry<'_>) -> Option<Tolerance> {
+        const EXPECTED: &str = "\"byzantine\", \"crash\", \"both\" or { wrong = <number>, crashed = <number> }";
+        if let Some(table) = mode.inline_table(&["wrong", "crashed"], self.findings) {
+            let mut number = |key| match table.entry(key) {
+                Some(entry) => entry.number(0..=REPLICAS_LEN_MAX as u64, self.findings).map(|number| number as usize),
+                None => {
+                    self.findings
+                        .add(mode.at, format!("`mode`: expected both `wrong` and `crashed`, found no `{key}`"));
+                    None
+                }
+            };
+            let (wrong, crashed) = (number("wrong"), number("crashed"));
+            return Some(Tolerance { wrong: wrong?, crashed: crashed? });
+        }
+        let name = mode.string(EXPECTED, self.findings)?;
+        let named = Tolerance::NAMED.iter().find(|(known, _)| *known == name);
+        if named.is_none() {
+            let advice = meant(name, Tolerance::NAMED.iter().map(|(known, _)| *known));
+            mode.expected(EXPECTED, &advice, self.findings);
+        }
+        named.map(|(_, tolerance)| *tolerance)
+    }
+
+    /// The tolerance as it holds for this number of `[[replica]]` tables, or for the mode's own number where there are none.
+    fn tolerance(&mut self, tolerance: Tolerance, tables_len: usize, at: usize) -> Option<Tolerance> {
+        if !self.complete {
+            return None;
+        }
+        let replicas_len = if tables_len == 0 { tolerance.replicas_len_min() } else { tables_len };
+        let checked = tolerance.check(replicas_len);
+        if let Err(impossible) = &checked {
+            self.findings.add(at, impossible.to_string());
+        }
+        checked.ok()
+    }
+
+    fn key_file(&mut self, entry: Option<Entry<'_>>) -> PathBuf {
+        const EXPECTED: &str = "the path of a file";
+        let default = || absolute(self.directory, Path::new(KEY_FILE));
+        let Some(entry) = entry else { return default() };
+        let Some(text) = entry.string(EXPECTED, self.findings) else { return default() };
+        let path = absolute(self.directory, Path::new(text));
+        if path.is_dir() || text.ends_with('/') {
+            entry.expected(EXPECTED, ", which is a directory", self.findings);
+        }
+        path
+    }
+
+    fn module(&mut self, table: &Section<'_>) -> ModuleSource {
+        const EXPECTED: &str = "\"reference\" or the path of a WebAssembly component";
+        let Some(entry) = table.entry("module") else { return ModuleSource::Reference };
+        let Some(text) = entry.string(EXPECTED, self.findings) else { return ModuleSource::Reference };
+        if text == REFERENCE {
+            return ModuleSource::Reference;
+        }
+        module_file(self.directory, Path::new(text)).unwrap_or_else(|path| {
+            let what = if path.is_dir() { "is a directory" } else { "does not exist" };
+            let nowhere =
+                format!(", but the file {} {what}{}", quote(&path.to_string_lossy()), meant(text, [REFERENCE]));
+            entry.expected(EXPECTED, &nowhere, self.findings);
+            ModuleSource::Reference
+        })
+    }
+
+    fn module_limits(&mut self, limits: &Section<'_>) -> ModuleLimits {
+        let mut number = |key, range, default| {
+            limits.entry(key).and_then(|entry| entry.number(range, self.findings)).unwrap_or(default)
+        };
+        let default = ModuleLimits::default();
+        ModuleLimits {
+            fuel_per_call: number("fuel_per_call", FUEL, default.fuel_per_call),
+            memory_bytes_max: number("memory_bytes_max", MEMORY_BYTES, default.memory_bytes_max),
+            log_bytes_per_call_max: number("log_bytes_per_call_max", LOG_BYTES, default.log_bytes_per_call_max),
+        }
+    }
+
+    /// Where a node listens, by a key of its table.
+    fn listener(&mut self, node: &str, table: &Section<'_>, key: &'static str) -> Listener {
+        let given = table.entry(key).map(|entry| (entry.at, self.address(&entry)));
+        Listener { node: node.to_owned(), given }
+    }
+
+    fn address(&mut self, entry: &Entry<'_>) -> Option<SocketAddr> {
+        const EXPECTED: &str = "an IP address and a port, such as \"127.0.0.1:7400\"";
+        let text = entry.string(EXPECTED, self.findings)?;
+        let Ok(address) = text.parse::<SocketAddr>() else {
+            entry.expected(EXPECTED, "", self.findings);
+            return None;
+        };
+        if !address.ip().is_loopback() {
+            let refusal =
+                "; binding anything but loopback needs keys per pair of nodes, which this version does not have";
+            entry.expected("a loopback address, such as \"127.0.0.1:7400\"", refusal, self.findings);
+            return None;
+        }
+        Some(address)
+    }
+
+    /// The UDP addresses of all nodes against each other. The front end's TCP address is the only one of its transport.
+    fn compare_addresses(&mut self, listeners: &[Listener]) {
+        let mut owners: BTreeMap<SocketAddr, &str> = BTreeMap::new();
+        for Listener { node, given } in listeners {
+            let Some((at, Some(address))) = *given else { continue };
+            match owners.get(&address).filter(|_| address.port() != 0) {
+                Some(owner) => {
+                    let taken = format!("`address`: {address} is already that of {owner}, expected one of its own");
+                    self.findings.add(at, taken);
+                }
+                None => _ = owners.insert(address, node),
+            }
+        }
+        // An address that is not given is one of IPv4, so a single one of IPv6 needs the others spelled out. One that could
+        // not be read might be either.
+        let readable = || listeners.iter().filter(|listener| !matches!(listener.given, Some((_, None))));
+        let v4 = readable().find(|listener| listener.address().is_ipv4());
+        let v6 = readable().find(|listener| listener.address().is_ipv6());
+        if let (Some(v4), Some(Listener { node, given: Some((at, _)) })) = (v4, v6) {
+            let difference = format!("{node} is on IPv6 and {} on IPv4 ({})", v4.node, v4.address());
+            let expected = "so they cannot reach each other; expected all on one of the two";
+            self.findings.add(*at, format!("`address`: {difference}, {expected}"));
+        }
+    }
+}
+
+/// The address of a node, as the file gives it.
+struct Listener {
+    /// The node, as messages call it.
+    node: String,
+    /// The byte of the text at which the address is, and the address if it can be used; `None` where the file gives none.
+    given: Option<(usize, Option<SocketAddr>)>,
+}
+
+impl Listener {
+    /// The address, or the default for one that is not given or cannot be used.
+    fn address(&self) -> SocketAddr {
+        self.given.and_then(|(_, address)| address).unwrap_or(ANY_PORT)
+    }
+}
+
+/// Advice after a word that is near to one of these, else nothing.
+fn meant(word: &str, candidates: impl IntoIterator<Item = &'static str>) -> String {
+    near_miss(word, candidates).map_or(String::new(), |meant| format!("; did you mean \"{meant}\"?"))
+}
+
+#[cfg(test)]
+mod tests;

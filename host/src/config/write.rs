@@ -1,0 +1,194 @@
+//! A configuration as a complete `dsms.toml`, which reads back as the same configuration.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::cluster::REFERENCE;
+use super::{ClusterConfig, ModuleSource, PathNotUtf8};
+use crate::protocol::quorum::Tolerance;
+
+impl ClusterConfig {
+    /// The text of a file that says every value, the defaults as well, with absolute paths, so that it means the same in
+    /// whatever directory it is put.
+    ///
+    /// What [`ClusterConfig::load`], [`parse`](super::parse) or [`ClusterConfig::for_mode`] gave reads back equal, also after
+    /// its ports were filled in. A path that is not UTF-8 has no place in a file that is.
+    pub fn to_toml(&self) -> Result<String, PathNotUtf8> {
+        let ClusterConfig { tolerance, key_file, request_timeout, front_end, sequencer, replicas, module_limits } =
+            self;
+        let mut text = String::new();
+        let mut line = |arguments: std::fmt::Arguments<'_>| {
+            writeln!(text, "{arguments}").expect("a string takes all that is written to it");
+        };
+        line(format_args!("[cluster]"));
+        line(format_args!("mode = {}", mode(*tolerance)));
+        line(format_args!("key_file = {}", path(key_file)?));
+        line(format_args!("request_timeout_ms = {}", request_timeout.as_millis()));
+        line(format_args!("\n[front_end]"));
+        line(format_args!("address = \"{}\"", front_end.address));
+        line(format_args!("client_address = \"{}\"", front_end.client_address));
+        line(format_args!("\n[sequencer]"));
+        line(format_args!("address = \"{}\"", sequencer.address));
+        for (index, replica) in replicas.iter().enumerate() {
+            let module = match &replica.module {
+                ModuleSource::Reference => string(REFERENCE),
+                ModuleSource::File(file) => path(file)?,
+            };
+            line(format_args!("\n# replica-{}", index + 1));
+            line(format_args!("[[replica]]"));
+            line(format_args!("address = \"{}\"", replica.address));
+            line(format_args!("module = {module}"));
+        }
+        line(format_args!("\n[module_limits]"));
+        line(format_args!("fuel_per_call = {}", module_limits.fuel_per_call));
+        line(format_args!("memory_bytes_max = {}", module_limits.memory_bytes_max));
+        line(format_args!("log_bytes_per_call_max = {}", module_limits.log_bytes_per_call_max));
+        Ok(text)
+    }
+}
+
+/// The mode by its name where it has one.
+fn mode(tolerance: Tolerance) -> String {
+    match Tolerance::NAMED.iter().find(|(_, named)| *named == tolerance) {
+        Some((name, _)) => string(name),
+        None => format!("{{ wrong = {}, crashed = {} }}", tolerance.wrong, tolerance.crashed),
+    }
+}
+
+fn path(path: &Path) -> Result<String, PathNotUtf8> {
+    path.to_str().map(string).ok_or_else(|| PathNotUtf8(path.to_owned()))
+}
+
+/// A string with quotes and escapes on one line, whatever is in it.
+fn string(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            _ if letter.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(letter))),
+            _ => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::super::{FrontEndConfig, ModuleLimits, ReplicaConfig, SequencerConfig, parse};
+    use super::*;
+
+    /// File names that need every kind of escape, and one that is also a word of the file.
+    const NAMES: [&str; 5] =
+        ["a.wasm", "reference", "with \"quotes\" and \\.wasm", "line\nbreak\u{7f}\u{85}", "größe 模块"];
+
+    /// Any cluster that can be written down; the modules are files of this directory.
+    fn any_config(directory: &Path) -> impl Strategy<Value = ClusterConfig> + use<> {
+        let directory = directory.to_owned();
+        let tolerances = prop::sample::select(vec![(1, 0), (0, 2), (1, 1), (0, 0), (2, 0), (2, 1), (0, 1)]);
+        let names = prop::sample::select(NAMES.to_vec());
+        let module = {
+            let directory = directory.clone();
+            prop::option::of(names).prop_map(move |name| match name {
+                Some(name) => ModuleSource::File(directory.join(name)),
+                None => ModuleSource::Reference,
+            })
+        };
+        let modules = prop::collection::vec(module, 0..3);
+        let limits = (1..=i64::MAX as u64, 1..=4u64 << 30, 1..=16u64 << 20);
+        (tolerances, modules, 0..3usize, limits, "[^/\0]{1,12}", 10..=600_000u64, any::<bool>(), 0..60_000u16).prop_map(
+            move |((wrong, crashed), modules, extra, limits, key, timeout_ms, ipv6, port)| {
+                let tolerance = Tolerance { wrong, crashed };
+                let len = (tolerance.replicas_len_min().max(modules.len()) + extra).min(7);
+                let mut config = ClusterConfig::for_mode(tolerance, Some(len), modules).unwrap();
+                let host = if ipv6 { "[::1]" } else { "127.0.0.1" };
+                let address = |offset: u16| {
+                    let port = if port == 0 { 0 } else { port + offset };
+                    format!("{host}:{port}").parse::<SocketAddr>().unwrap()
+                };
+                config.front_end.address = address(1);
+                config.sequencer.address = address(2);
+                for (offset, replica) in (3..).zip(&mut config.replicas) {
+                    replica.address = address(offset);
+                }
+                config.front_end.client_address = address(1);
+                config.key_file = directory.join(format!("{key}.key"));
+                config.request_timeout = Duration::from_millis(timeout_ms);
+                let (fuel_per_call, memory_bytes_max, log_bytes_per_call_max) = limits;
+                config.module_limits = ModuleLimits { fuel_per_call, memory_bytes_max, log_bytes_per_call_max };
+                config
+            },
+        )
+    }
+
+    #[test]
+    fn every_configuration_reads_back_as_it_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in NAMES {
+            fs::write(directory.path().join(name), b"").unwrap();
+        }
+        proptest!(|(config in any_config(directory.path()))| {
+            let text = config.to_toml().unwrap();
+            prop_assert_eq!(parse(&text, Path::new("elsewhere")), Ok(config), "{}", text);
+        });
+    }
+
+    #[test]
+    fn a_complete_file_says_every_value() {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let replica = |port, module| ReplicaConfig { address: address(port), module };
+        let config = ClusterConfig {
+            tolerance: Tolerance { wrong: 0, crashed: 1 },
+            key_file: "/home/key".into(),
+            request_timeout: Duration::from_secs(1),
+            front_end: FrontEndConfig { address: address(1), client_address: address(2) },
+            sequencer: SequencerConfig { address: address(3) },
+            replicas: vec![replica(4, ModuleSource::Reference), replica(5, ModuleSource::File("/m.wasm".into()))],
+            module_limits: ModuleLimits { fuel_per_call: 6, memory_bytes_max: 7, log_bytes_per_call_max: 8 },
+        };
+        let expected = r#"[cluster]
+mode = { wrong = 0, crashed = 1 }
+key_file = "/home/key"
+request_timeout_ms = 1000
+
+[front_end]
+address = "127.0.0.1:1"
+client_address = "127.0.0.1:2"
+
+[sequencer]
+address = "127.0.0.1:3"
+
+# replica-1
+[[replica]]
+address = "127.0.0.1:4"
+module = "reference"
+
+# replica-2
+[[replica]]
+address = "127.0.0.1:5"
+module = "/m.wasm"
+
+[module_limits]
+fuel_per_call = 6
+memory_bytes_max = 7
+log_bytes_per_call_max = 8
+"#;
+        assert_eq!(config.to_toml().unwrap(), expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_utf8_is_refused() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let mut config = ClusterConfig::for_mode(Tolerance::BYZANTINE, None, Vec::new()).unwrap();
+        config.key_file = std::ffi::OsString::from_vec(vec![b'/', 0xff]).into();
+        assert_eq!(config.to_toml(), Err(PathNotUtf8(config.key_file)));
+    }
+}

@@ -1,0 +1,5 @@
+//! The one binary, `dsms`.
+
+fn main() -> std::process::ExitCode {
+    dsms::cli::run()
+}

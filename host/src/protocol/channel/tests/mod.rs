@@ -1,0 +1,5 @@
+//! Tests of two whole channels.
+
+mod faults;
+mod harness;
+mod sessions;

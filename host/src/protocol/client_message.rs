@@ -1,0 +1,138 @@
+//! What clients and a front end tell each other, over a reliable stream.
+//!
+//! Every message carries a number that the client chose, and the front end's answer carries the same one, so many requests can
+//! be under way at once and be answered in any order.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::market::{Answer, Digest};
+
+use super::id::{ClientId, NodeId, ReplicaId, RequestNumber};
+use super::ledger::Record;
+use super::message::{Progress, Response};
+
+/// Client to front end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientMessage {
+    /// The first message of a connection: who the client is. A client that reconnects to retry says the same again.
+    Hello {
+        /// Drawn at random by the client.
+        client: ClientId,
+    },
+    /// One request, in the words of a command line: caller, operation, arguments.
+    Request {
+        /// The client's own count.
+        number: RequestNumber,
+        /// The words.
+        words: Vec<String>,
+    },
+    /// Have every replica digest its state at one place of the order.
+    Digest {
+        /// The client's own count.
+        number: RequestNumber,
+    },
+    /// How are the nodes?
+    Status {
+        /// The client's own count.
+        number: RequestNumber,
+    },
+    /// What happened at one place of the order?
+    Why {
+        /// The client's own count.
+        number: RequestNumber,
+        /// The place.
+        sequence: u64,
+    },
+}
+
+/// Front end to client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerMessage {
+    /// The number that the client gave its message.
+    pub number: RequestNumber,
+    /// The answer.
+    pub body: ServerBody,
+}
+
+/// The answer of a front end, by what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerBody {
+    /// To a request.
+    Answer(Answer),
+    /// To a digest: what each replica said at this place of the order, `None` for those that said nothing in time.
+    Digests {
+        /// The barrier's place.
+        sequence: u64,
+        /// One entry a replica.
+        responses: Vec<(ReplicaId, Option<Response>)>,
+    },
+    /// To a status.
+    Status(ClusterStatus),
+    /// To a why.
+    Why(WhyAnswer),
+    /// The connection is refused and will be closed; the sentence says why.
+    Refused(String),
+}
+
+/// How the nodes are, as the front end knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterStatus {
+    /// How many replicas may be wrong.
+    pub wrong: usize,
+    /// How many may have crashed.
+    pub crashed: usize,
+    /// One entry a node.
+    pub nodes: Vec<NodeStatus>,
+}
+
+/// How one node is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Which node.
+    pub node: NodeId,
+    /// Whether it answers.
+    pub state: NodeState,
+    /// Its last heartbeat.
+    pub progress: Option<Progress>,
+    /// How long ago the front end heard anything from it; zero for the front end itself.
+    pub last_seen: Option<Duration>,
+}
+
+/// Whether a node answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NodeState {
+    /// It sends heartbeats.
+    Up,
+    /// It has never been heard of.
+    Unknown,
+    /// It has been silent for longer than its heartbeats allow.
+    Silent,
+    /// It sends heartbeats, and says that its module has failed.
+    Failed,
+}
+
+/// What the ledger says about one place of the order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WhyAnswer {
+    /// All that was recorded, with the state of the whole order for comparison.
+    Recorded(Box<Record>),
+    /// Nothing, since the ledger holds only these places, first and last; both 0 while it is empty.
+    NotRecorded {
+        /// The oldest place held.
+        first: u64,
+        /// The newest place held.
+        last: u64,
+    },
+}
+
+/// The states of all replicas are equal at this place, or they are not.
+pub fn shared_digest(responses: &[(ReplicaId, Option<Response>)]) -> Option<Digest> {
+    let mut digests = responses.iter().map(|(_, response)| match response {
+        Some(Response::StateDigest(digest)) => Some(*digest),
+        _ => None,
+    });
+    let first = digests.next()??;
+    digests.all(|digest| digest == Some(first)).then_some(first)
+}

@@ -1,0 +1,108 @@
+//! All channels of one node: routes datagrams to them, and messages from and to them.
+//!
+//! Authentication is not done here. The driver opens a datagram's seal before it hands it in, and seals what it sends.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::channel::{Channel, ChannelConfig, ChannelEvent, Counters, Datagram, DropReason, SendError};
+use super::id::{NodeId, SessionId};
+use super::message::Message;
+use super::recipients::Recipients;
+use super::time::{Instant, earliest};
+use super::wire;
+
+/// The channels of one node to every other node of its cluster.
+#[derive(Debug)]
+pub struct Endpoint {
+    local: NodeId,
+    channels: BTreeMap<NodeId, Channel>,
+    /// Encoded message on its way into the channels; kept for its capacity.
+    encoded: Vec<u8>,
+    /// Encoded message on its way out of a channel; kept for its capacity.
+    delivered: Vec<u8>,
+}
+
+/// Why a message was not queued for a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSent {
+    /// For which node.
+    pub to: NodeId,
+    /// Why.
+    pub error: SendError,
+}
+
+impl Endpoint {
+    /// Channels from `local` to all of `peers`, in the life of this process named by `session`.
+    pub fn new(
+        local: NodeId,
+        peers: impl IntoIterator<Item = NodeId>,
+        session: SessionId,
+        datagram_len_max: usize,
+    ) -> Endpoint {
+        let channel = |peer| (peer, Channel::new(ChannelConfig { local, peer, session, datagram_len_max }));
+        let channels = peers.into_iter().filter(|peer| *peer != local).map(channel).collect();
+        Endpoint { local, channels, encoded: Vec::new(), delivered: Vec::new() }
+    }
+
+    /// Takes in one datagram whose seal was good.
+    pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), DropReason> {
+        let datagram = Datagram::decode(datagram)?;
+        if datagram.to != self.local {
+            return Err(DropReason::Misrouted);
+        }
+        let channel = self.channels.get_mut(&datagram.from).ok_or(DropReason::Misrouted)?;
+        channel.handle_datagram(datagram, now)
+    }
+
+    /// Queues a message, encoded once for all its recipients. Returns those that it could not be queued for.
+    pub fn send(&mut self, to: Recipients, message: &Message) -> Vec<NotSent> {
+        self.encoded.clear();
+        let encoded = wire::encode(message, &mut self.encoded);
+        let recipients = self.channels.iter_mut().filter(|(node, _)| to.include(**node));
+        let not_sent = recipients.filter_map(|(node, channel)| {
+            let sent = encoded.map_err(|_| SendError::TooLong).and_then(|()| channel.send(&self.encoded));
+            sent.err().map(|error| NotSent { to: *node, error })
+        });
+        not_sent.collect()
+    }
+
+    /// The next message that a channel delivers. A channel that delivers what is no message is told as an error.
+    pub fn poll_message(&mut self) -> Option<(NodeId, Result<Message, wire::DecodeError>)> {
+        for (peer, channel) in &mut self.channels {
+            if channel.poll_message(&mut self.delivered) {
+                return Some((*peer, wire::decode(&self.delivered)));
+            }
+        }
+        None
+    }
+
+    /// The next change in a peer's reachability.
+    pub fn poll_event(&mut self) -> Option<(NodeId, ChannelEvent)> {
+        self.channels.iter_mut().find_map(|(peer, channel)| Some((*peer, channel.poll_event()?)))
+    }
+
+    /// Fills `datagram` with the next one to send, and says to whom. Call until `None` at the end of each turn.
+    pub fn poll_transmit(&mut self, now: Instant, datagram: &mut Vec<u8>) -> Option<NodeId> {
+        self.channels.iter_mut().find_map(|(peer, channel)| channel.poll_transmit(now, datagram).then_some(*peer))
+    }
+
+    /// Does what is due in every channel.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for channel in self.channels.values_mut() {
+            if channel.poll_timeout().is_some_and(|(deadline, _)| deadline <= now) {
+                channel.handle_timeout(now);
+            }
+        }
+    }
+
+    /// The next deadline of any channel and what it is for.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        self.channels.values().fold(None, |next, channel| earliest(next, channel.poll_timeout()))
+    }
+
+    /// Each peer with its channel's counters and measured round-trip time.
+    pub fn counters(&self) -> impl Iterator<Item = (NodeId, &Counters, Option<Duration>)> {
+        self.channels.iter().map(|(peer, channel)| (*peer, channel.counters(), channel.round_trip_time()))
+    }
+}

@@ -1,0 +1,399 @@
+//! The front end: the only part that clients see.
+//!
+//! It reads and validates requests, submits them to the sequencer, collects the replicas' replies and releases the outcome that
+//! enough of them share. It keeps listening after the release, so that a late wrong answer is seen as well. It does not decide
+//! what is done about a replica that is wrong.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::market::{Answer, BadRequest, parse_request};
+
+use super::client_message::{
+    ClientMessage, ClusterStatus, NodeState, NodeStatus, ServerBody, ServerMessage, WhyAnswer,
+};
+use super::event::Event;
+use super::id::{ClientId, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
+use super::ledger::{Asked, Conclusion, Ledger, Record, ReplyRecord};
+use super::limits::{PENDING_LEN_MAX, SILENT_AFTER};
+use super::message::{Command, Message, Progress, Reply, Response};
+use super::quorum::{Decision, Tolerance, decide};
+use super::recipients::Recipients;
+use super::time::Instant;
+
+/// One client connection, numbered by the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// What a front end has to know of its cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct FrontEndConfig {
+    /// How many replicas there are.
+    pub replicas_len: usize,
+    /// What they must tolerate.
+    pub tolerance: Tolerance,
+    /// How long a request may wait for its answer.
+    pub request_timeout: Duration,
+}
+
+/// Submits clients' requests, counts replies and releases outcomes. Holds no clock and no socket.
+#[derive(Debug)]
+pub struct FrontEnd {
+    config: FrontEndConfig,
+    clients: BTreeMap<ConnectionId, ClientId>,
+    /// Requests that wait for their answer; at most [`PENDING_LEN_MAX`].
+    pending: BTreeMap<RequestId, Pending>,
+    /// The same requests by deadline.
+    deadlines: BTreeSet<(Instant, RequestId)>,
+    ledger: Ledger,
+    /// Each node's last heartbeat, and when it came.
+    heartbeats: BTreeMap<NodeId, (Progress, Instant)>,
+    ready: bool,
+    outputs: VecDeque<Output>,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+struct Pending {
+    /// The connections to answer on: each that asked. Every entry is an unanswered message of a connection, so that the bound
+    /// on those bounds this.
+    connections: Vec<ConnectionId>,
+    command: Command,
+    submitted_at: Instant,
+    deadline: Instant,
+    sequence: Option<SequenceNumber>,
+}
+
+/// What the driver has to do for a front end.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a message to a node.
+    Transmit {
+        /// To whom.
+        to: Recipients,
+        /// What.
+        message: Message,
+    },
+    /// Send a message to a client. A connection that is gone is ignored.
+    Answer {
+        /// On which connection.
+        connection: ConnectionId,
+        /// What.
+        message: ServerMessage,
+    },
+    /// Log an event.
+    Event(Event),
+}
+
+impl FrontEnd {
+    /// A front end that knows nothing of the order yet.
+    pub fn new(config: FrontEndConfig) -> FrontEnd {
+        FrontEnd {
+            config,
+            clients: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            ledger: Ledger::new(config.replicas_len),
+            heartbeats: BTreeMap::new(),
+            ready: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in one message of a client.
+    pub fn handle_client(&mut self, connection: ConnectionId, message: ClientMessage, now: Instant) {
+        match message {
+            ClientMessage::Hello { client } => {
+                self.clients.insert(connection, client);
+            }
+            ClientMessage::Request { number, words } => match parse_request(&words) {
+                Ok(request) => self.on_command(connection, number, Command::Request(request), now),
+                Err(refused) => self.on_bad_request(connection, number, refused),
+            },
+            ClientMessage::Digest { number } => self.on_command(connection, number, Command::Barrier, now),
+            ClientMessage::Status { number } => {
+                let status = self.status(now);
+                self.answer(connection, number, ServerBody::Status(status));
+            }
+            ClientMessage::Why { number, sequence } => {
+                let why = self.why(SequenceNumber(sequence));
+                self.answer(connection, number, ServerBody::Why(why));
+            }
+        }
+    }
+
+    /// Takes in that a connection is gone. Its requests go on; their outcomes can be had by a retry.
+    pub fn handle_disconnected(&mut self, connection: ConnectionId) {
+        self.clients.remove(&connection);
+    }
+
+    /// Takes in one message of a node.
+    pub fn handle_message(&mut self, from: NodeId, message: Message, now: Instant) {
+        match (from, message) {
+            (NodeId::Sequencer, Message::Sequenced { id, sequence }) => self.on_sequenced(id, sequence, now),
+            (NodeId::ReplicaManager(replica), Message::Reply(reply)) => self.on_reply(replica, reply, now),
+            (_, Message::Progress(progress)) => self.on_progress(from, progress, now),
+            (_, other) => self.ignored(from, other.name(), "not for a front end"),
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((deadline, id)) = self.deadlines.first().copied() {
+            if deadline > now {
+                break;
+            }
+            self.on_request_timeout(id, now);
+        }
+    }
+
+    /// The next deadline and what it is for.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        self.deadlines.first().map(|(deadline, _)| (*deadline, "request"))
+    }
+
+    /// Drain to `None` after every `handle_*`, before the next one.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn on_bad_request(&mut self, connection: ConnectionId, number: RequestNumber, refused: BadRequest) {
+        self.answer(connection, number, ServerBody::Answer(Answer::BadRequest(refused)));
+    }
+
+    fn on_command(&mut self, connection: ConnectionId, number: RequestNumber, command: Command, now: Instant) {
+        let Some(client) = self.clients.get(&connection).copied() else {
+            let words = "the first message of a connection must be a hello that names the client".to_owned();
+            return self.answer(connection, number, ServerBody::Refused(words));
+        };
+        let id = RequestId { client, number };
+        if let Some(pending) = self.pending.get_mut(&id) {
+            // A retry of what is under way.
+            pending.connections.push(connection);
+            return;
+        }
+        if self.pending.len() >= PENDING_LEN_MAX {
+            let message = format!("{PENDING_LEN_MAX} requests are waiting already, retry later");
+            return self.answer(connection, number, ServerBody::Answer(Answer::TimedOut { message }));
+        }
+        let deadline = now + self.config.request_timeout;
+        self.deadlines.insert((deadline, id));
+        self.pending.insert(
+            id,
+            Pending { connections: vec![connection], command, submitted_at: now, deadline, sequence: None },
+        );
+        self.outputs.push_back(Output::Transmit {
+            to: Recipients::One(NodeId::Sequencer),
+            message: Message::Submit { id, command },
+        });
+    }
+
+    fn on_sequenced(&mut self, id: RequestId, sequence: SequenceNumber, now: Instant) {
+        let Some(pending) = self.pending.get_mut(&id) else {
+            return self.ignored(NodeId::Sequencer, "sequenced", "nobody waits for this request any more");
+        };
+        let Some(record) = self.ledger.record_mut(sequence) else {
+            return self.ignored(NodeId::Sequencer, "sequenced", "the ledger has forgotten this place");
+        };
+        pending.sequence = Some(sequence);
+        let Pending { command, submitted_at, .. } = *pending;
+        record.asked = Some(Asked { id, command, submitted_at, sequenced_at: now });
+        self.conclude(sequence, now);
+    }
+
+    fn on_reply(&mut self, replica: ReplicaId, reply: Reply, now: Instant) {
+        let Reply { sequence, incarnation, response } = reply;
+        match self.ledger.add_reply(sequence, replica, incarnation, response, now) {
+            Err(reason) => self.ignored(NodeId::ReplicaManager(replica), "reply", reason),
+            Ok(record) => match &record.conclusion {
+                Some(Conclusion::Released { response, .. }) => {
+                    if record.replies[replica.index()].as_ref().is_some_and(|reply| diverges(reply, response)) {
+                        self.outputs.push_back(Output::Event(Event::Diverged { replica, sequence }));
+                    }
+                }
+                _ => self.conclude(sequence, now),
+            },
+        }
+    }
+
+    /// Ends the vote on one order, if its replies allow it.
+    fn conclude(&mut self, sequence: SequenceNumber, now: Instant) {
+        let Some(record) = self.ledger.record_mut(sequence) else { return };
+        let Some(asked) = record.asked else { return };
+        match asked.command {
+            Command::Barrier => self.conclude_barrier(sequence, asked.id, now),
+            Command::Request(_) => self.conclude_request(sequence, asked.id, now),
+        }
+    }
+
+    fn conclude_request(&mut self, sequence: SequenceNumber, id: RequestId, now: Instant) {
+        let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
+        if matches!(record.conclusion, Some(Conclusion::Released { .. } | Conclusion::NoAgreement { .. })) {
+            return;
+        }
+        match decide(&record.replies, self.config.tolerance.quorum(), ReplyRecord::outcome) {
+            Decision::Open => {}
+            Decision::Agreed { index, matching_len } => {
+                let response = Arc::clone(&record.replies[index].as_ref().expect("an agreed reply is there").response);
+                record.conclusion =
+                    Some(Conclusion::Released { at: now, response: Arc::clone(&response), matching_len });
+                for replica in diverging(record, &response) {
+                    self.outputs.push_back(Output::Event(Event::Diverged { replica, sequence }));
+                }
+                let answer = match &*response {
+                    Response::Executed { first, outcome } => {
+                        Answer::Released { sequence: first.0, outcome: outcome.clone() }
+                    }
+                    _ => Answer::TimedOut {
+                        message: "the request was executed so long ago that its outcome is forgotten".to_owned(),
+                    },
+                };
+                self.finish(id, ServerBody::Answer(answer));
+            }
+            Decision::Impossible => {
+                record.conclusion = Some(Conclusion::NoAgreement { at: now });
+                let message = no_agreement(record, self.config.tolerance.quorum());
+                self.outputs.push_back(Output::Event(Event::NoAgreement { sequence }));
+                self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }));
+            }
+        }
+    }
+
+    fn conclude_barrier(&mut self, sequence: SequenceNumber, id: RequestId, now: Instant) {
+        let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
+        if !record.is_complete() || record.conclusion.is_some() {
+            return;
+        }
+        let (first, replies) = (record.replies[0].as_ref(), record.replies.iter().flatten());
+        let response = Arc::clone(&first.expect("a complete record has every reply").response);
+        let matching_len = replies.filter(|reply| reply.response == response).count();
+        let digests: Vec<_> = ReplicaId::first(record.replies.len())
+            .zip(&record.replies)
+            .filter_map(|(replica, reply)| match reply.as_ref().map(|reply| &*reply.response) {
+                Some(Response::StateDigest(digest)) => Some((replica, *digest)),
+                _ => None,
+            })
+            .collect();
+        record.conclusion = Some(Conclusion::Released { at: now, response, matching_len });
+        let body = digests_body(record);
+        if digests.iter().any(|(_, digest)| *digest != digests[0].1) {
+            self.outputs.push_back(Output::Event(Event::StatesDiffer { sequence, digests }));
+        }
+        self.finish(id, body);
+    }
+
+    fn on_request_timeout(&mut self, id: RequestId, now: Instant) {
+        let pending = self.pending.get(&id).expect("every deadline is that of a pending request");
+        let (sequence, command) = (pending.sequence, pending.command);
+        let record = sequence.and_then(|sequence| self.ledger.record_mut(sequence));
+        let body = match (record, command) {
+            (Some(record), Command::Barrier) => {
+                record.conclusion.get_or_insert(Conclusion::TimedOut { at: now });
+                digests_body(record)
+            }
+            (Some(record), Command::Request(_)) => {
+                record.conclusion.get_or_insert(Conclusion::TimedOut { at: now });
+                let message = no_agreement(record, self.config.tolerance.quorum());
+                ServerBody::Answer(Answer::TimedOut { message })
+            }
+            (None, _) => {
+                let message = "the sequencer did not answer; run `dsms ps` to see which nodes are up".to_owned();
+                ServerBody::Answer(Answer::TimedOut { message })
+            }
+        };
+        self.outputs.push_back(Output::Event(Event::TimedOut { sequence }));
+        self.finish(id, body);
+    }
+
+    /// Answers a request that waits, if it still does.
+    fn finish(&mut self, id: RequestId, body: ServerBody) {
+        let Some(pending) = self.pending.remove(&id) else { return };
+        self.deadlines.remove(&(pending.deadline, id));
+        let (last, others) = pending.connections.split_last().expect("a pending request was asked by somebody");
+        for connection in others {
+            self.answer(*connection, id.number, body.clone());
+        }
+        self.answer(*last, id.number, body);
+    }
+
+    fn on_progress(&mut self, from: NodeId, progress: Progress, now: Instant) {
+        self.heartbeats.insert(from, (progress, now));
+        // Every node but this one.
+        if !self.ready && self.heartbeats.len() == NodeId::all(self.config.replicas_len).len() - 1 {
+            self.ready = true;
+            self.outputs.push_back(Output::Event(Event::Ready));
+        }
+    }
+
+    fn status(&self, now: Instant) -> ClusterStatus {
+        let node_status = |node: NodeId| {
+            if node == NodeId::FrontEnd {
+                return NodeStatus { node, state: NodeState::Up, progress: None, last_seen: Some(Duration::ZERO) };
+            }
+            let heartbeat = self.heartbeats.get(&node);
+            let last_seen = heartbeat.map(|(_, at)| now.since(*at));
+            let state = match (heartbeat, last_seen) {
+                (Some((progress, _)), _) if progress.failed => NodeState::Failed,
+                (_, Some(ago)) if ago <= SILENT_AFTER => NodeState::Up,
+                (_, Some(_)) => NodeState::Silent,
+                (_, None) => NodeState::Unknown,
+            };
+            NodeStatus { node, state, progress: heartbeat.map(|(progress, _)| *progress), last_seen }
+        };
+        let Tolerance { wrong, crashed } = self.config.tolerance;
+        let nodes = NodeId::all(self.config.replicas_len).into_iter().map(node_status).collect();
+        ClusterStatus { wrong, crashed, nodes }
+    }
+
+    fn why(&self, sequence: SequenceNumber) -> WhyAnswer {
+        match self.ledger.record(sequence) {
+            Some(record) => WhyAnswer::Recorded(Box::new(record.clone())),
+            None => {
+                let (first, last) = self.ledger.range().unwrap_or_default();
+                WhyAnswer::NotRecorded { first: first.0, last: last.0 }
+            }
+        }
+    }
+
+    fn answer(&mut self, connection: ConnectionId, number: RequestNumber, body: ServerBody) {
+        self.outputs.push_back(Output::Answer { connection, message: ServerMessage { number, body } });
+    }
+
+    fn ignored(&mut self, from: NodeId, message: &'static str, reason: &'static str) {
+        self.outputs.push_back(Output::Event(Event::Ignored { from, message, reason }));
+    }
+}
+
+/// Whether a reply is an outcome other than the released one. A fault is no outcome: its own manager reports it.
+fn diverges(reply: &ReplyRecord, released: &Response) -> bool {
+    reply.outcome().is_some_and(|response| **response != *released)
+}
+
+fn diverging(record: &Record, released: &Response) -> Vec<ReplicaId> {
+    let replies = ReplicaId::first(record.replies.len()).zip(&record.replies);
+    let diverging = replies.filter(|(_, reply)| reply.as_ref().is_some_and(|reply| diverges(reply, released)));
+    diverging.map(|(replica, _)| replica).collect()
+}
+
+/// What is known of a vote that did not come to an end, for a client.
+fn no_agreement(record: &Record, quorum: usize) -> String {
+    let replies: Vec<&Response> = record.replies.iter().flatten().map(|reply| &*reply.response).collect();
+    let faults = replies.iter().filter(|response| matches!(response, Response::Fault(_))).count();
+    let total = record.replies.len();
+    format!(
+        "{} of {total} replicas replied, {faults} of them with a fault, and no outcome is shared by the {quorum} needed; \
+         see `dsms why {}`",
+        replies.len(),
+        record.sequence
+    )
+}
+
+fn digests_body(record: &Record) -> ServerBody {
+    let replies = record.replies.iter().map(|reply| reply.as_ref().map(|reply| (*reply.response).clone()));
+    let responses = ReplicaId::first(record.replies.len()).zip(replies).collect();
+    ServerBody::Digests { sequence: record.sequence.0, responses }
+}
+
+#[cfg(test)]
+mod tests;

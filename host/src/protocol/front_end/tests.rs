@@ -1,0 +1,293 @@
+//! The front end alone: clients on one side, scripted nodes on the other.
+
+use super::*;
+use crate::market::{Digest, GuestFault, Outcome};
+use crate::protocol::id::Incarnation;
+use crate::protocol::limits::REQUEST_TIMEOUT;
+
+/// A front end of three replicas with one client connected.
+struct Bench {
+    front_end: FrontEnd,
+    now: Instant,
+}
+
+const CONNECTION: ConnectionId = ConnectionId(1);
+
+impl Bench {
+    fn new(tolerance: Tolerance) -> Bench {
+        let config =
+            FrontEndConfig { replicas_len: tolerance.replicas_len_min(), tolerance, request_timeout: REQUEST_TIMEOUT };
+        let mut bench = Bench { front_end: FrontEnd::new(config), now: Instant(1_000_000) };
+        bench.client(CONNECTION, ClientMessage::Hello { client: ClientId(7) });
+        bench
+    }
+
+    fn client(&mut self, connection: ConnectionId, message: ClientMessage) {
+        self.front_end.handle_client(connection, message, self.now);
+    }
+
+    fn request(&mut self, number: u64) {
+        self.request_words(number, "NYKB1001 get-shares");
+    }
+
+    fn request_words(&mut self, number: u64, words: &str) {
+        let words = words.split_whitespace().map(str::to_owned).collect();
+        self.client(CONNECTION, ClientMessage::Request { number: RequestNumber(number), words });
+    }
+
+    fn sequenced(&mut self, number: u64, sequence: u64) {
+        let id = RequestId { client: ClientId(7), number: RequestNumber(number) };
+        let message = Message::Sequenced { id, sequence: SequenceNumber(sequence) };
+        self.front_end.handle_message(NodeId::Sequencer, message, self.now);
+    }
+
+    fn reply(&mut self, replica: u8, sequence: u64, response: Response) {
+        let replica = NodeId::ReplicaManager(ReplicaId::new(replica).unwrap());
+        let reply = Reply { sequence: SequenceNumber(sequence), incarnation: Incarnation(1), response };
+        self.front_end.handle_message(replica, Message::Reply(reply), self.now);
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.front_end.handle_timeout(self.now);
+    }
+
+    /// Answers to clients and events, in order; messages to nodes by name.
+    fn drain(&mut self) -> Vec<String> {
+        let outputs = std::iter::from_fn(|| self.front_end.poll_output());
+        let words = |output| match output {
+            Output::Transmit { message, .. } => message.name().to_owned(),
+            Output::Event(event) => event.to_string(),
+            Output::Answer { connection, message: ServerMessage { number, body } } => match body {
+                ServerBody::Answer(answer) => format!("{}/{}: {}", connection.0, number.0, answer.to_json()),
+                other => format!("{}/{}: {other:?}", connection.0, number.0),
+            },
+        };
+        outputs.map(words).collect()
+    }
+}
+
+fn executed(sequence: u64, capacity: u32) -> Response {
+    Response::Executed { first: SequenceNumber(sequence), outcome: Outcome::Added { capacity } }
+}
+
+fn fault() -> Response {
+    Response::Fault(GuestFault::StackOverflow)
+}
+
+const RIGHT: &str = r#"1/1: {"sequence":1,"result":"added","capacity":5}"#;
+
+#[test]
+fn an_outcome_is_released_as_soon_as_a_quorum_shares_it_and_no_earlier() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.reply(1, 1, executed(1, 5));
+    assert_eq!(bench.drain(), ["submit"]);
+    bench.reply(3, 1, executed(1, 5));
+    assert_eq!(bench.drain(), [RIGHT]);
+    bench.reply(2, 1, executed(1, 5));
+    assert_eq!(bench.drain(), [""; 0]);
+}
+
+#[test]
+fn replies_that_overtake_the_sequencer_count() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.reply(1, 1, executed(1, 5));
+    bench.reply(2, 1, executed(1, 5));
+    assert_eq!(bench.drain(), ["submit"]);
+    bench.sequenced(1, 1);
+    assert_eq!(bench.drain(), [RIGHT]);
+}
+
+#[test]
+fn a_wrong_outcome_is_seen_whether_it_comes_before_or_after_the_release() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.reply(1, 1, executed(1, 6));
+    bench.reply(2, 1, executed(1, 5));
+    bench.reply(3, 1, executed(1, 5));
+    let diverged = |replica: u8, sequence: u64| {
+        format!("outcome differs from the released one replica=replica-{replica} seq={sequence}")
+    };
+    assert_eq!(bench.drain(), ["submit".to_owned(), diverged(1, 1), RIGHT.to_owned()]);
+    bench.request(2);
+    bench.sequenced(2, 2);
+    bench.reply(1, 2, executed(2, 5));
+    bench.reply(2, 2, executed(2, 5));
+    bench.reply(3, 2, executed(2, 6));
+    assert_eq!(bench.drain().last(), Some(&diverged(3, 2)));
+}
+
+#[test]
+fn where_no_quorum_is_possible_the_client_is_told_so_with_the_sequence_number() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.sequenced(1, 1);
+    for (replica, capacity) in [(1, 5), (2, 6), (3, 7)] {
+        bench.reply(replica, 1, executed(1, capacity));
+    }
+    let told = bench.drain();
+    assert!(told[1].contains("no agreement seq=1"), "{told:?}");
+    assert!(told[2].starts_with(r#"1/1: {"error":"no-agreement","sequence":1,"#), "{told:?}");
+}
+
+#[test]
+fn two_faults_leave_no_quorum_but_one_leaves_one() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.reply(1, 1, fault());
+    bench.reply(2, 1, executed(1, 5));
+    bench.reply(3, 1, executed(1, 5));
+    assert_eq!(bench.drain(), ["submit", RIGHT]);
+    bench.request(2);
+    bench.sequenced(2, 2);
+    bench.reply(1, 2, fault());
+    bench.reply(2, 2, fault());
+    assert!(bench.drain().last().unwrap().contains("no-agreement"));
+}
+
+#[test]
+fn mode_crash_releases_the_first_outcome_and_warns_of_one_that_differs() {
+    let mut bench = Bench::new(Tolerance::CRASH);
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.reply(2, 1, fault());
+    bench.reply(3, 1, executed(1, 5));
+    assert_eq!(bench.drain(), ["submit", RIGHT]);
+    bench.reply(1, 1, executed(1, 6));
+    assert_eq!(bench.drain(), ["outcome differs from the released one replica=replica-1 seq=1"]);
+}
+
+#[test]
+fn mode_both_needs_two_of_four() {
+    let mut bench = Bench::new(Tolerance::BOTH);
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.reply(4, 1, executed(1, 6));
+    bench.reply(2, 1, executed(1, 5));
+    assert_eq!(bench.drain(), ["submit"]);
+    bench.reply(1, 1, executed(1, 5));
+    assert!(bench.drain().contains(&RIGHT.to_owned()));
+}
+
+#[test]
+fn a_replica_has_one_vote_however_often_it_replies() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.reply(1, 1, executed(1, 6));
+    bench.reply(1, 1, executed(1, 6));
+    assert_eq!(bench.drain(), ["submit", "ignored reply from=replica-1 reason=\"replied already\""]);
+}
+
+#[test]
+fn a_retry_of_what_is_under_way_is_not_submitted_again_and_both_are_answered() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.client(ConnectionId(2), ClientMessage::Hello { client: ClientId(7) });
+    let words = vec!["NYKB1001".to_owned(), "get-shares".to_owned()];
+    bench.client(ConnectionId(2), ClientMessage::Request { number: RequestNumber(1), words });
+    bench.sequenced(1, 1);
+    bench.reply(1, 1, executed(1, 5));
+    bench.reply(2, 1, executed(1, 5));
+    assert_eq!(bench.drain(), ["submit".to_owned(), RIGHT.to_owned(), RIGHT.replacen('1', "2", 1)]);
+}
+
+#[test]
+fn a_retry_after_the_answer_gets_the_first_sequence_number() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    for sequence in [1, 2] {
+        bench.request(1);
+        bench.sequenced(1, sequence);
+        bench.reply(1, sequence, executed(1, 5));
+        bench.reply(2, sequence, executed(1, 5));
+        assert_eq!(bench.drain(), ["submit", RIGHT]);
+    }
+}
+
+#[test]
+fn a_request_that_is_not_answered_in_time_is_answered_as_timed_out() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.request(2);
+    bench.sequenced(2, 1);
+    bench.pass(REQUEST_TIMEOUT - Duration::from_micros(1));
+    assert_eq!(bench.drain(), ["submit", "submit"]);
+    bench.pass(Duration::from_micros(1));
+    let told = bench.drain();
+    let answers: Vec<&String> = told.iter().filter(|line| line.contains("timed-out")).collect();
+    assert_eq!(answers.len(), 2, "{told:?}");
+    assert_eq!(bench.front_end.poll_timeout(), None);
+}
+
+#[test]
+fn a_bad_request_never_reaches_the_sequencer() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request_words(1, "NYKA1001 add-share TOKE925 Equity 5");
+    let told = bench.drain();
+    assert!(
+        told.len() == 1 && told[0].contains(r#""error":"bad-request","field":"share-id","given":"TOKE925""#),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_connection_must_introduce_itself() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    let words = vec!["NYKB1001".to_owned(), "get-shares".to_owned()];
+    bench.client(ConnectionId(9), ClientMessage::Request { number: RequestNumber(1), words });
+    assert!(bench.drain()[0].contains("Refused"));
+}
+
+#[test]
+fn a_barrier_is_answered_when_every_replica_has_digested_its_state() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.client(CONNECTION, ClientMessage::Digest { number: RequestNumber(1) });
+    bench.sequenced(1, 1);
+    let digest = |text: &str| Response::StateDigest(Digest::of_bytes(text.as_bytes()));
+    bench.reply(1, 1, digest("state"));
+    bench.reply(2, 1, digest("state"));
+    assert_eq!(bench.drain(), ["submit"]);
+    bench.reply(3, 1, digest("other"));
+    let told = bench.drain();
+    assert!(told[0].starts_with("states differ seq=1") && told[1].contains("Digests"), "{told:?}");
+}
+
+#[test]
+fn the_cluster_is_ready_once_every_other_node_was_heard_of() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    let progress = Progress {
+        incarnation: Incarnation(1),
+        delivered: SequenceNumber(0),
+        executed: SequenceNumber(0),
+        module: None,
+        failed: false,
+    };
+    for node in NodeId::all(3).into_iter().skip(1) {
+        assert_eq!(bench.drain(), [""; 0]);
+        bench.front_end.handle_message(node, Message::Progress(progress), bench.now);
+    }
+    assert_eq!(bench.drain(), ["ready"]);
+    let last = NodeId::ReplicaManager(ReplicaId::new(3).unwrap());
+    bench.now = bench.now + SILENT_AFTER + Duration::from_millis(1);
+    bench.front_end.handle_message(last, Message::Progress(Progress { failed: true, ..progress }), bench.now);
+    let states: Vec<NodeState> = bench.front_end.status(bench.now).nodes.iter().map(|node| node.state).collect();
+    assert_eq!(states, [NodeState::Up, NodeState::Silent, NodeState::Silent, NodeState::Silent, NodeState::Failed]);
+}
+
+#[test]
+fn only_a_replica_replies_and_only_the_sequencer_orders() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    let reply = Reply { sequence: SequenceNumber(1), incarnation: Incarnation(1), response: executed(1, 5) };
+    bench.front_end.handle_message(NodeId::Sequencer, Message::Reply(reply), bench.now);
+    let id = RequestId { client: ClientId(7), number: RequestNumber(1) };
+    let sequenced = Message::Sequenced { id, sequence: SequenceNumber(1) };
+    bench.front_end.handle_message(NodeId::ReplicaManager(ReplicaId::new(1).unwrap()), sequenced, bench.now);
+    let told = bench.drain();
+    assert!(told[1].starts_with("ignored reply") && told[2].starts_with("ignored sequenced"), "{told:?}");
+}

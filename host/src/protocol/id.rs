@@ -1,0 +1,205 @@
+//! Names of nodes and numbers with a meaning.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::REPLICAS_LEN_MAX;
+
+/// A replica and the manager that hosts it, numbered from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReplicaId(u8);
+
+impl ReplicaId {
+    /// The replica with this number, 1 to [`REPLICAS_LEN_MAX`].
+    pub fn new(number: u8) -> Option<ReplicaId> {
+        (1..=REPLICAS_LEN_MAX).contains(&usize::from(number)).then_some(ReplicaId(number))
+    }
+
+    /// The replicas of a cluster of `len`, in order.
+    pub fn first(len: usize) -> impl Iterator<Item = ReplicaId> {
+        assert!(len <= REPLICAS_LEN_MAX, "a cluster of {len} replicas");
+        (1..).take(len).map(ReplicaId)
+    }
+
+    /// The number, from 1.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    /// The place in a list of all replicas, from 0.
+    pub fn index(self) -> usize {
+        usize::from(self.0) - 1
+    }
+}
+
+/// One process of the cluster, by its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum NodeId {
+    /// Takes clients' requests and releases outcomes.
+    FrontEnd,
+    /// Orders requests.
+    Sequencer,
+    /// Manages one replica.
+    ReplicaManager(ReplicaId),
+}
+
+impl NodeId {
+    /// Every node of a cluster with this many replicas, in the order in which they are listed to people.
+    pub fn all(replicas_len: usize) -> Vec<NodeId> {
+        let managers = ReplicaId::first(replicas_len).map(NodeId::ReplicaManager);
+        [NodeId::FrontEnd, NodeId::Sequencer].into_iter().chain(managers).collect()
+    }
+
+    /// The node as one byte of a datagram: 0 the front end, 1 the sequencer, 2 and on the replica managers.
+    pub fn to_byte(self) -> u8 {
+        match self {
+            NodeId::FrontEnd => 0,
+            NodeId::Sequencer => 1,
+            NodeId::ReplicaManager(replica) => 1 + replica.0,
+        }
+    }
+
+    /// The node behind a byte of a datagram.
+    pub fn from_byte(byte: u8) -> Option<NodeId> {
+        match byte {
+            0 => Some(NodeId::FrontEnd),
+            1 => Some(NodeId::Sequencer),
+            _ => ReplicaId::new(byte - 1).map(NodeId::ReplicaManager),
+        }
+    }
+
+    /// The replica, if this is its manager.
+    pub fn replica(self) -> Option<ReplicaId> {
+        match self {
+            NodeId::ReplicaManager(replica) => Some(replica),
+            _ => None,
+        }
+    }
+
+    /// The role, as `dsms ps` names it.
+    pub fn role(self) -> &'static str {
+        match self {
+            NodeId::FrontEnd => "front-end",
+            NodeId::Sequencer => "sequencer",
+            NodeId::ReplicaManager(_) => "replica-manager",
+        }
+    }
+}
+
+/// One life of a replica: it grows by one each time the module is instantiated anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Incarnation(pub u32);
+
+/// A place in the total order. The first order has number 1; 0 stands for "before the first".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SequenceNumber(pub u64);
+
+impl SequenceNumber {
+    /// The place after this one.
+    pub fn next(self) -> SequenceNumber {
+        SequenceNumber(self.0 + 1)
+    }
+}
+
+/// A client, by a number it draws at random; it keeps the number for as long as it may retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClientId(pub u64);
+
+/// A client's own count of its requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequestNumber(pub u64);
+
+/// What makes a request the same request however often it is sent: who sent it, and as which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequestId {
+    /// The client.
+    pub client: ClientId,
+    /// Its own count.
+    pub number: RequestNumber,
+}
+
+/// One life of a node's process. A later life has a larger number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SessionId(pub u64);
+
+impl fmt::Display for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "replica-{}", self.0)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NodeId::FrontEnd => f.pad("front-end"),
+            NodeId::Sequencer => f.pad("sequencer"),
+            NodeId::ReplicaManager(replica) => f.pad(&replica.to_string()),
+        }
+    }
+}
+
+/// The text is not the name of a node: `front-end`, `sequencer` or `replica-1` and on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownNode;
+
+impl fmt::Display for UnknownNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected front-end, sequencer or replica-1 to replica-{REPLICAS_LEN_MAX}")
+    }
+}
+
+impl std::error::Error for UnknownNode {}
+
+impl FromStr for NodeId {
+    type Err = UnknownNode;
+
+    fn from_str(text: &str) -> Result<NodeId, UnknownNode> {
+        match text {
+            "front-end" => Ok(NodeId::FrontEnd),
+            "sequencer" => Ok(NodeId::Sequencer),
+            _ => {
+                let number = text.strip_prefix("replica-").and_then(|number| number.parse().ok());
+                let replica = number.and_then(ReplicaId::new).ok_or(UnknownNode)?;
+                // One spelling a node: `replica-01` and `replica-+1` are not names.
+                (replica.to_string() == text).then_some(NodeId::ReplicaManager(replica)).ok_or(UnknownNode)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}/{}", self.client.0, self.number.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_is_read_back_from_its_byte_and_its_name() {
+        for node in NodeId::all(REPLICAS_LEN_MAX) {
+            assert_eq!(NodeId::from_byte(node.to_byte()), Some(node));
+            assert_eq!(node.to_string().parse(), Ok(node));
+        }
+        for text in ["", "replica-0", "replica-01", "replica-+1", "replica-99", "Sequencer"] {
+            assert_eq!(text.parse::<NodeId>(), Err(UnknownNode), "{text:?}");
+        }
+        assert_eq!(NodeId::from_byte(255), None);
+    }
+}

@@ -1,0 +1,268 @@
+//! The ledger: for each place of the order, what was asked, what each replica answered when, and what was released and why.
+//!
+//! It is what `dsms why` reads. It holds the most recent places only, bounded in number and in bytes, and only in memory.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{Incarnation, ReplicaId, RequestId, SequenceNumber};
+use super::limits::{LEDGER_BYTES_MAX, LEDGER_LEN_MAX};
+use super::message::{Command, Response};
+use super::time::Instant;
+
+/// The most recent records, one a sequence number, without a gap.
+#[derive(Debug)]
+pub struct Ledger {
+    replicas_len: usize,
+    /// The sequence number of the record in front.
+    first: SequenceNumber,
+    records: VecDeque<Record>,
+    /// Estimated size of all responses.
+    size_bytes: usize,
+}
+
+/// All that the front end saw of one order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The place.
+    pub sequence: SequenceNumber,
+    /// What was asked, once the sequencer has said so.
+    pub asked: Option<Asked>,
+    /// Each replica's reply, `None` for those that have not replied.
+    pub replies: Vec<Option<ReplyRecord>>,
+    /// What the client was told.
+    pub conclusion: Option<Conclusion>,
+}
+
+/// A request and its way to the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Whose request, and as which.
+    pub id: RequestId,
+    /// What was asked.
+    pub command: Command,
+    /// When it was sent to the sequencer.
+    pub submitted_at: Instant,
+    /// When the sequencer's answer came.
+    pub sequenced_at: Instant,
+}
+
+/// One replica's reply. Equal responses are stored once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyRecord {
+    /// When it arrived.
+    pub at: Instant,
+    /// Which life of the replica spoke.
+    pub incarnation: Incarnation,
+    /// What it said.
+    pub response: Arc<Response>,
+}
+
+/// How the vote on one order ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Conclusion {
+    /// Enough replies were equal.
+    Released {
+        /// When.
+        at: Instant,
+        /// What they said.
+        response: Arc<Response>,
+        /// How many said it by then.
+        matching_len: usize,
+    },
+    /// No response can be shared by enough.
+    NoAgreement {
+        /// When that was clear.
+        at: Instant,
+    },
+    /// The client was told that nothing was heard in time.
+    TimedOut {
+        /// When.
+        at: Instant,
+    },
+}
+
+impl Ledger {
+    /// An empty ledger for a cluster of so many replicas.
+    pub fn new(replicas_len: usize) -> Ledger {
+        Ledger { replicas_len, first: SequenceNumber(1), records: VecDeque::new(), size_bytes: 0 }
+    }
+
+    /// The record of one place; `None` if the place is older or newer than what is held.
+    pub fn record(&self, sequence: SequenceNumber) -> Option<&Record> {
+        self.records.get(self.place(sequence)?)
+    }
+
+    /// The oldest and the newest place held; `None` while nothing is.
+    pub fn range(&self) -> Option<(SequenceNumber, SequenceNumber)> {
+        Some((self.first, self.records.back()?.sequence))
+    }
+
+    /// The record of one place, to be written; made if the place is new, `None` if it is forgotten.
+    pub fn record_mut(&mut self, sequence: SequenceNumber) -> Option<&mut Record> {
+        let end = self.first.0 + self.records.len() as u64;
+        if sequence.0 >= end.saturating_add(LEDGER_LEN_MAX as u64) {
+            // So far ahead that nothing held now would survive: begin there.
+            self.records.clear();
+            self.size_bytes = 0;
+            self.first = sequence;
+        }
+        while self.first.0 + self.records.len() as u64 <= sequence.0 {
+            let sequence = SequenceNumber(self.first.0 + self.records.len() as u64);
+            self.records.push_back(Record {
+                sequence,
+                asked: None,
+                replies: vec![None; self.replicas_len],
+                conclusion: None,
+            });
+            self.trim();
+        }
+        let place = self.place(sequence)?;
+        self.records.get_mut(place)
+    }
+
+    /// Writes down a reply. Returns the record with it, or why the reply is ignored.
+    pub fn add_reply(
+        &mut self,
+        sequence: SequenceNumber,
+        replica: ReplicaId,
+        incarnation: Incarnation,
+        response: Response,
+        at: Instant,
+    ) -> Result<&mut Record, &'static str> {
+        let record = self.record_mut(sequence).ok_or("the ledger has forgotten this place")?;
+        let slot = record.replies.get(replica.index()).ok_or("not a replica of this cluster")?;
+        if slot.is_some() {
+            return Err("replied already");
+        }
+        let equal = record.replies.iter().flatten().find(|reply| *reply.response == response);
+        let (response, added_bytes) = match equal {
+            Some(reply) => (Arc::clone(&reply.response), 0),
+            None => {
+                let added_bytes = size_bytes(&response);
+                (Arc::new(response), added_bytes)
+            }
+        };
+        record.replies[replica.index()] = Some(ReplyRecord { at, incarnation, response });
+        self.size_bytes += added_bytes;
+        self.trim();
+        self.record_mut(sequence).ok_or("the ledger has forgotten this place")
+    }
+
+    fn place(&self, sequence: SequenceNumber) -> Option<usize> {
+        usize::try_from(sequence.0.checked_sub(self.first.0)?).ok()
+    }
+
+    fn trim(&mut self) {
+        while self.records.len() > LEDGER_LEN_MAX || (self.size_bytes > LEDGER_BYTES_MAX && self.records.len() > 1) {
+            let record = self.records.pop_front().expect("more than one is held");
+            self.first = self.first.next();
+            self.size_bytes -= record.distinct_size_bytes();
+        }
+    }
+}
+
+impl ReplyRecord {
+    /// What the replica says, unless it says that its module failed: a fault is nothing that replicas could agree on.
+    pub fn outcome(&self) -> Option<&Arc<Response>> {
+        (!matches!(*self.response, Response::Fault(_))).then_some(&self.response)
+    }
+}
+
+impl Record {
+    fn distinct_size_bytes(&self) -> usize {
+        let mut size = 0;
+        for (index, reply) in self.replies.iter().enumerate() {
+            let Some(reply) = reply else { continue };
+            let is_first =
+                !self.replies[..index].iter().flatten().any(|earlier| Arc::ptr_eq(&earlier.response, &reply.response));
+            size += if is_first { size_bytes(&reply.response) } else { 0 };
+        }
+        size
+    }
+
+    /// Whether every replica has replied.
+    pub fn is_complete(&self) -> bool {
+        self.replies.iter().all(Option::is_some)
+    }
+}
+
+fn size_bytes(response: &Response) -> usize {
+    match response {
+        Response::Executed { outcome, .. } => size_of::<Response>() + outcome.size_bytes(),
+        _ => size_of::<Response>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{Outcome, ShareType};
+
+    fn replica(number: u8) -> ReplicaId {
+        ReplicaId::new(number).unwrap()
+    }
+
+    fn availability(len: usize) -> Response {
+        let shares = vec![("NYKM100925".parse().unwrap(), 1); len];
+        Response::Executed {
+            first: SequenceNumber(1),
+            outcome: Outcome::Availability { share_type: ShareType::Bonus, shares },
+        }
+    }
+
+    fn add(ledger: &mut Ledger, sequence: u64, number: u8, response: Response) -> Result<(), &'static str> {
+        ledger.add_reply(SequenceNumber(sequence), replica(number), Incarnation(1), response, Instant(0)).map(|_| ())
+    }
+
+    #[test]
+    fn equal_responses_are_stored_once() {
+        let mut ledger = Ledger::new(3);
+        add(&mut ledger, 1, 1, availability(1000)).unwrap();
+        let one = ledger.size_bytes;
+        add(&mut ledger, 1, 2, availability(1000)).unwrap();
+        assert_eq!(ledger.size_bytes, one);
+        add(&mut ledger, 1, 3, availability(999)).unwrap();
+        assert!(ledger.size_bytes > one);
+        assert_eq!(ledger.size_bytes, ledger.record(SequenceNumber(1)).unwrap().distinct_size_bytes());
+    }
+
+    #[test]
+    fn a_replica_replies_once_and_must_be_of_the_cluster() {
+        let mut ledger = Ledger::new(3);
+        add(&mut ledger, 1, 1, Response::Forgotten).unwrap();
+        assert_eq!(add(&mut ledger, 1, 1, Response::Forgotten), Err("replied already"));
+        assert_eq!(add(&mut ledger, 1, 4, Response::Forgotten), Err("not a replica of this cluster"));
+    }
+
+    #[test]
+    fn the_oldest_places_are_forgotten_by_number() {
+        let mut ledger = Ledger::new(1);
+        let newest = LEDGER_LEN_MAX as u64 + 5;
+        for sequence in 1..=newest {
+            add(&mut ledger, sequence, 1, Response::Forgotten).unwrap();
+        }
+        assert_eq!(ledger.range(), Some((SequenceNumber(6), SequenceNumber(newest))));
+        assert_eq!(add(&mut ledger, 5, 1, Response::Forgotten), Err("the ledger has forgotten this place"));
+    }
+
+    #[test]
+    fn the_oldest_places_are_forgotten_by_size() {
+        let mut ledger = Ledger::new(1);
+        for sequence in 1..=1000 {
+            add(&mut ledger, sequence, 1, availability(10_000)).unwrap();
+            assert!(ledger.size_bytes <= LEDGER_BYTES_MAX);
+        }
+        assert!(ledger.range().unwrap().0 > SequenceNumber(1));
+    }
+
+    #[test]
+    fn a_place_far_ahead_begins_the_ledger_anew_without_filling_the_gap() {
+        let mut ledger = Ledger::new(1);
+        add(&mut ledger, 1, 1, Response::Forgotten).unwrap();
+        add(&mut ledger, u64::MAX / 2, 1, Response::Forgotten).unwrap();
+        assert_eq!(ledger.range(), Some((SequenceNumber(u64::MAX / 2), SequenceNumber(u64::MAX / 2))));
+    }
+}

@@ -1,0 +1,71 @@
+//! The bounds of the protocol, each with who controls the number and what happens at the bound.
+//!
+//! The channel's own bounds are in `channel/limits.rs`, the guest's in `sandbox/limits.rs`.
+
+use std::time::Duration;
+
+/// Most replicas of one cluster. The operator chooses the number; seven carry three wrong ones, or two wrong and two crashed.
+pub const REPLICAS_LEN_MAX: usize = 7;
+
+/// Most requests of one client that may wait for their answer at once.
+///
+/// Clients control it, by how many requests they send ahead. At the bound the front end stops reading from that connection, so
+/// the client waits. It is also the number of outcomes that a session keeps, so that whatever a client may still retry is
+/// answered with its first outcome.
+pub const IN_FLIGHT_PER_CLIENT_MAX: usize = 64;
+
+/// Most client connections of one front end. One more is told so and closed.
+pub const CONNECTIONS_LEN_MAX: usize = 512;
+
+/// Most requests that wait for their answer in a front end. No connection can push it further, by the two bounds above.
+pub const PENDING_LEN_MAX: usize = IN_FLIGHT_PER_CLIENT_MAX * CONNECTIONS_LEN_MAX;
+
+/// How long a front end waits for enough replies before it answers `timed out`.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most sequence numbers that the ledger keeps.
+///
+/// The rate of requests controls how fast it turns over. Beyond it the oldest are forgotten; `dsms why` says so.
+pub const LEDGER_LEN_MAX: usize = 32_768;
+
+/// Most bytes that the ledger's outcomes may take, estimated; the modules control them. Beyond it the oldest are forgotten.
+pub const LEDGER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Longest run of undelivered orders that a replica manager keeps while it waits for a gap to close.
+///
+/// The sequencer controls this length. The channel delivers in order, so a gap means that the sequencer gave up on this
+/// manager for a while; what does not fit is dropped and has to be fetched again.
+pub const HOLD_BACK_LEN_MAX: usize = 1024;
+
+/// Most orders that a replica manager hands to the executor in one run.
+///
+/// Long enough to pay for the hand-over between two threads, short enough that the first reply of a run is not late.
+pub const RUN_LEN_MAX: usize = 128;
+
+/// Most runs that are at the executor at once: one that executes, and one that waits so that it never idles.
+pub const RUNS_LEN_MAX: usize = 2;
+
+/// Most delivered orders that wait for the executor.
+///
+/// A slow module controls this length. Beyond it the replica manager stops delivering: the orders stay in the hold-back
+/// queue, then in the channel of the sequencer.
+pub const DELIVERED_LEN_MAX: usize = 4096;
+
+/// Most client sessions that a replica manager remembers. Beyond it the session that was idle for the most orders is forgotten.
+pub const SESSIONS_LEN_MAX: usize = 1024;
+
+/// Most bytes that the outcomes of all sessions may take, estimated. Beyond it the session that was idle longest is forgotten.
+pub const SESSIONS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How often a node tells the front end how far it is.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A node that has said nothing for this long is shown as silent.
+pub const SILENT_AFTER: Duration = Duration::from_secs(2);
+
+const _: () = assert!(
+    CONNECTIONS_LEN_MAX < SESSIONS_LEN_MAX,
+    "a connected client must not be forgotten for other connected ones"
+);
+const _: () = assert!(PENDING_LEN_MAX <= LEDGER_LEN_MAX, "the ledger must hold whatever is still waited for");
+const _: () = assert!(RUN_LEN_MAX * RUNS_LEN_MAX <= DELIVERED_LEN_MAX);

@@ -1,0 +1,187 @@
+//! How messages become bytes and back: bincode under a version byte.
+//!
+//! This is the only file that knows bincode. Decoding is total and bounded: whatever bytes come in, the result is a valid
+//! value or a [`DecodeError`], and no length prefix makes it allocate more than the message could hold.
+
+use std::fmt;
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Longest encoded message in bytes. It bounds what a peer can make us allocate while decoding.
+pub use super::channel::limits::MESSAGE_LEN_MAX;
+
+/// Version of the encoding, the first byte of every message. It changes whenever an older reader would misread.
+pub const VERSION: u8 = 1;
+
+type Config = Configuration<LittleEndian, Varint, Limit<MESSAGE_LEN_MAX>>;
+
+const CONFIG: Config = bincode::config::standard().with_limit();
+
+/// Why bytes are no message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// There is no version byte, or another than [`VERSION`].
+    Version {
+        /// What stands in its place.
+        found: Option<u8>,
+    },
+    /// The bytes after the version are not an encoded value.
+    Malformed(String),
+    /// This many bytes are left after the value.
+    TrailingBytes(usize),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DecodeError::Version { found: Some(found) } => write!(f, "version {found}, expected {VERSION}"),
+            DecodeError::Version { found: None } => write!(f, "empty"),
+            DecodeError::Malformed(words) => write!(f, "malformed: {words}"),
+            DecodeError::TrailingBytes(len) => write!(f, "{len} bytes after the end"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// A value is too long for one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "longer than a message may be, {MESSAGE_LEN_MAX} bytes")
+    }
+}
+
+impl std::error::Error for TooLong {}
+
+/// Appends the encoded value to `bytes`; leaves them as they were when it is too long.
+pub fn encode<T: Serialize>(value: &T, bytes: &mut Vec<u8>) -> Result<(), TooLong> {
+    let start = bytes.len();
+    bytes.push(VERSION);
+    let encoded = bincode::serde::encode_into_std_write(value, bytes, CONFIG);
+    if encoded.is_err() || bytes.len() - start > MESSAGE_LEN_MAX {
+        bytes.truncate(start);
+        return Err(TooLong);
+    }
+    Ok(())
+}
+
+/// Reads one value that takes all the bytes.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let (version, rest) = bytes.split_first().ok_or(DecodeError::Version { found: None })?;
+    if *version != VERSION {
+        return Err(DecodeError::Version { found: Some(*version) });
+    }
+    let (value, read_len) =
+        bincode::serde::decode_from_slice(rest, CONFIG).map_err(|error| DecodeError::Malformed(error.to_string()))?;
+    match rest.len() - read_len {
+        0 => Ok(value),
+        trailing => Err(DecodeError::TrailingBytes(trailing)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{Digest, GuestFault, Outcome, parse_request};
+    use crate::protocol::client_message::ClientMessage;
+    use crate::protocol::id::{ClientId, Incarnation, NodeId, RequestId, RequestNumber, SequenceNumber};
+    use crate::protocol::message::{Command, Message, Order, Progress, Reply, Response};
+    use proptest::prelude::*;
+
+    fn encoded(message: &Message) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(message, &mut bytes).unwrap();
+        bytes
+    }
+
+    fn order() -> Message {
+        let request = parse_request(&["NYKB1001", "purchase-share", "NYKM100925", "Equity", "5"]).unwrap();
+        Message::Order(Order {
+            sequence: SequenceNumber(70_000),
+            time_ms: 1_790_000_000_000,
+            origin: NodeId::FrontEnd,
+            id: RequestId { client: ClientId(u64::MAX), number: RequestNumber(9) },
+            command: Command::Request(request),
+        })
+    }
+
+    #[test]
+    fn every_kind_of_message_is_read_back() {
+        let reply =
+            |response| Message::Reply(Reply { sequence: SequenceNumber(1), incarnation: Incarnation(1), response });
+        let id = RequestId { client: ClientId(1), number: RequestNumber(1) };
+        let digest = Digest::of_bytes(b"");
+        for message in [
+            order(),
+            Message::Submit { id, command: Command::Barrier },
+            Message::Sequenced { id, sequence: SequenceNumber(2) },
+            reply(Response::Executed { first: SequenceNumber(1), outcome: Outcome::Swapped { units: 3 } }),
+            reply(Response::StateDigest(digest)),
+            reply(Response::Forgotten),
+            reply(Response::Fault(GuestFault::Trap("unreachable".to_owned()))),
+            Message::Progress(Progress {
+                incarnation: Incarnation(1),
+                delivered: SequenceNumber(5),
+                executed: SequenceNumber(4),
+                module: Some(digest),
+                failed: false,
+            }),
+        ] {
+            assert_eq!(decode(&encoded(&message)), Ok(message));
+        }
+    }
+
+    #[test]
+    fn an_order_takes_tens_of_bytes() {
+        assert!(encoded(&order()).len() <= 60, "{} bytes", encoded(&order()).len());
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused_with_the_reason() {
+        assert_eq!(decode::<Message>(&[]), Err(DecodeError::Version { found: None }));
+        assert_eq!(decode::<Message>(&[9, 0]), Err(DecodeError::Version { found: Some(9) }));
+        assert!(matches!(decode::<Message>(&[VERSION, 200]), Err(DecodeError::Malformed(_))));
+        let mut trailing = encoded(&order());
+        trailing.push(0);
+        assert_eq!(decode::<Message>(&trailing), Err(DecodeError::TrailingBytes(1)));
+        let whole = encoded(&order());
+        for len in 1..whole.len() {
+            assert!(decode::<Message>(&whole[..len]).is_err(), "cut to {len} bytes");
+        }
+    }
+
+    #[test]
+    fn values_that_do_not_exist_are_not_decoded() {
+        let mut bytes = encoded(&Message::Submit {
+            id: RequestId { client: ClientId(1), number: RequestNumber(1) },
+            command: Command::Request(parse_request(&["NYKA1001", "list-share-availability", "bonus"]).unwrap()),
+        });
+        let share_type = bytes.last_mut().unwrap();
+        *share_type = 3;
+        assert!(matches!(decode::<Message>(&bytes), Err(DecodeError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_leaves_the_buffer_as_it_was() {
+        let mut bytes = vec![1, 2, 3];
+        let words = vec!["x".repeat(MESSAGE_LEN_MAX)];
+        assert_eq!(encode(&ClientMessage::Request { number: RequestNumber(1), words }, &mut bytes), Err(TooLong));
+        assert_eq!(bytes, [1, 2, 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_decoded_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(version) = bytes.first_mut() {
+                *version = VERSION;
+            }
+            let _total = decode::<Message>(&bytes);
+            let _total_for_clients = decode::<ClientMessage>(&bytes);
+        }
+    }
+}

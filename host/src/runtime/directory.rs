@@ -1,0 +1,221 @@
+//! The directory in which a cluster of one machine keeps what its processes and clients share: `.dsms/`.
+//!
+//! | File | What it is |
+//! |---|---|
+//! | `lock` | held by the one `dsms up` of this directory, released by the system when that process ends, however it ends |
+//! | `cluster.key` | the cluster's key, readable by its owner only |
+//! | `cluster.toml` | the running cluster's complete configuration, by which nodes and clients find each other |
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::config::{ClusterConfig, ConfigError, PathNotUtf8};
+use crate::seal::ClusterKey;
+
+/// The directory's name, in the directory where `dsms up` is run.
+const NAME: &str = ".dsms";
+
+/// Mode of every file in here: its owner may read and write it, nobody else may do anything.
+const PRIVATE_FILE: u32 = 0o600;
+
+/// A cluster's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterDirectory {
+    path: PathBuf,
+}
+
+/// The right to run the one cluster of a directory; it ends with this value, or with the process.
+#[derive(Debug)]
+pub struct ClusterLock {
+    _held: File,
+}
+
+/// Why the directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// Another `dsms up` holds the lock.
+    #[error(
+        "a cluster is running in this directory already ({lock}, process {holder}); use it with `dsms sh`, \
+         stop it with Ctrl-C where it runs, or start this one in another directory"
+    )]
+    AlreadyRunning {
+        /// The lock file.
+        lock: String,
+        /// The process that holds it.
+        holder: String,
+    },
+    /// No cluster was started here.
+    #[error(
+        "no cluster is running in this directory (there is no {path}); start one here with `dsms up`, \
+         or name the front end of another with --connect ADDRESS"
+    )]
+    NotRunning {
+        /// The file that a running cluster has.
+        path: String,
+    },
+    /// The key file is open to others, or is no key.
+    #[error("{path}: {problem}")]
+    Key {
+        /// The key file.
+        path: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The configuration that the cluster left is damaged.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A path cannot be written down in a configuration.
+    #[error(transparent)]
+    Path(#[from] PathNotUtf8),
+    /// The system refused.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// What it said.
+        error: io::Error,
+    },
+}
+
+impl ClusterDirectory {
+    /// The cluster directory within this directory; it need not exist yet.
+    pub fn within(directory: &Path) -> ClusterDirectory {
+        ClusterDirectory { path: directory.join(NAME) }
+    }
+
+    /// Makes the directory, if need be, for its owner only, and takes the lock.
+    pub fn lock(&self) -> Result<ClusterLock, DirectoryError> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+        made.map_err(io_error(&self.path))?;
+        let path = self.path.join("lock");
+        let mut file =
+            private(OpenOptions::new().read(true).write(true).create(true)).open(&path).map_err(io_error(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who holds it is said if it can be read; that somebody does is certain.
+                let _unreadable = file.read_to_string(&mut holder);
+                let holder = if holder.is_empty() { "unknown".to_owned() } else { holder };
+                return Err(DirectoryError::AlreadyRunning { lock: path.display().to_string(), holder });
+            }
+            Err(TryLockError::Error(error)) => return Err(io_error(&path)(error)),
+        }
+        let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+        written.map_err(io_error(&path))?;
+        Ok(ClusterLock { _held: file })
+    }
+
+    /// Where the cluster's key is, unless the configuration says otherwise.
+    pub fn key_file(&self) -> PathBuf {
+        self.path.join("cluster.key")
+    }
+
+    /// Where the running cluster's configuration is.
+    pub fn config_file(&self) -> PathBuf {
+        self.path.join("cluster.toml")
+    }
+
+    /// Writes the configuration by which nodes and clients find each other.
+    pub fn publish(&self, config: &ClusterConfig) -> Result<(), DirectoryError> {
+        let (path, written) = (self.config_file(), self.path.join("cluster.toml.new"));
+        let text = config.to_toml()?;
+        let write = || -> io::Result<()> {
+            let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&written)?;
+            file.write_all(text.as_bytes())?;
+            fs::rename(&written, &path)
+        };
+        write().map_err(io_error(&path))
+    }
+
+    /// Takes the configuration away when the cluster ends.
+    pub fn withdraw(&self) {
+        let _never_published = fs::remove_file(self.config_file());
+    }
+
+    /// The configuration of the cluster that runs here.
+    pub fn running(&self) -> Result<ClusterConfig, DirectoryError> {
+        let path = self.config_file();
+        if !path.exists() {
+            return Err(DirectoryError::NotRunning { path: path.display().to_string() });
+        }
+        Ok(ClusterConfig::load(&path)?)
+    }
+}
+
+/// Reads a cluster's key. The file must be readable by its owner only.
+pub fn read_key(path: &Path) -> Result<ClusterKey, DirectoryError> {
+    let key_error =
+        |problem: &str| DirectoryError::Key { path: path.display().to_string(), problem: problem.to_owned() };
+    let file = File::open(path).map_err(io_error(path))?;
+    let metadata = file.metadata().map_err(io_error(path))?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(key_error("the cluster's key may be read by others; make it private with chmod 600"));
+    }
+    let mut text = String::new();
+    file.take(1024).read_to_string(&mut text).map_err(io_error(path))?;
+    ClusterKey::from_hex(&text)
+        .ok_or_else(|| key_error("not a cluster key (64 hexadecimal digits); delete it to draw a new one"))
+}
+
+/// Reads the cluster's key, or draws one and writes it for its owner only.
+pub fn read_or_draw_key(path: &Path) -> Result<ClusterKey, DirectoryError> {
+    if path.exists() {
+        return read_key(path);
+    }
+    if let Some(parent) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io_error(parent))?;
+    }
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| io_error(path)(io::Error::other(error.to_string())))?;
+    let key = ClusterKey::new(bytes);
+    let mut file = private(OpenOptions::new().write(true).create_new(true)).open(path).map_err(io_error(path))?;
+    file.set_permissions(fs::Permissions::from_mode(PRIVATE_FILE)).map_err(io_error(path))?;
+    writeln!(file, "{}", key.to_hex()).map_err(io_error(path))?;
+    Ok(key)
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(PRIVATE_FILE)
+}
+
+fn io_error(path: &Path) -> impl Fn(io::Error) -> DirectoryError {
+    let path = path.display().to_string();
+    move |error| DirectoryError::Io { path: path.clone(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_cluster_at_a_time() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = ClusterDirectory::within(scratch.path());
+        let lock = directory.lock().unwrap();
+        let refused = directory.lock().unwrap_err().to_string();
+        assert!(refused.contains(&std::process::id().to_string()), "{refused}");
+        drop(lock);
+        directory.lock().unwrap();
+    }
+
+    #[test]
+    fn a_key_is_drawn_once_for_its_owner_only() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = ClusterDirectory::within(scratch.path()).key_file();
+        let drawn = read_or_draw_key(&path).unwrap();
+        assert_eq!(read_or_draw_key(&path).unwrap(), drawn);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, PRIVATE_FILE);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(read_key(&path).unwrap_err().to_string().contains("chmod 600"));
+    }
+
+    #[test]
+    fn where_nothing_runs_that_is_said() {
+        let scratch = tempfile::tempdir().unwrap();
+        let refused = ClusterDirectory::within(scratch.path()).running().unwrap_err().to_string();
+        assert!(refused.contains("dsms up"), "{refused}");
+    }
+}

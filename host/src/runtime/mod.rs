@@ -1,0 +1,13 @@
+//! Drives the protocol cores for real: sockets, timers, threads, processes. The only code that touches the operating system.
+
+pub mod client;
+pub mod clock;
+pub mod connections;
+pub mod directory;
+pub mod executor;
+pub mod frames;
+pub mod log;
+pub mod network;
+pub mod node;
+pub mod stop;
+pub mod up;

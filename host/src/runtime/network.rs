@@ -1,0 +1,174 @@
+//! One node's UDP socket with its endpoint: opens and seals datagrams, and moves them in batches.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+
+use crate::protocol::channel::ChannelEvent;
+use crate::protocol::channel::limits::DATAGRAM_LEN_DEFAULT;
+use crate::protocol::endpoint::{Endpoint, NotSent};
+use crate::protocol::id::{NodeId, SessionId};
+use crate::protocol::message::Message;
+use crate::protocol::recipients::Recipients;
+use crate::protocol::time::{Instant, earliest};
+use crate::seal::{ClusterKey, TAG_LEN};
+
+use super::clock::Clock;
+use super::log::Log;
+
+/// Most datagrams taken in one turn, so that a flood cannot keep a node from its timers and from sending.
+const DATAGRAMS_PER_TURN_MAX: usize = 256;
+
+/// Longest wait of one turn. Deadlines end it earlier.
+const TURN_MAX: Duration = Duration::from_secs(1);
+
+/// The socket, the channels over it, and the node's log.
+#[derive(Debug)]
+pub struct Network {
+    socket: UdpSocket,
+    endpoint: Endpoint,
+    key: ClusterKey,
+    addresses: BTreeMap<NodeId, SocketAddr>,
+    clock: Clock,
+    /// The node's log.
+    pub log: Log,
+    dropped: Dropped,
+    received: Vec<u8>,
+    sent: Vec<u8>,
+}
+
+/// Datagrams that were dropped, by the reason; logged at most once a second, when they have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Dropped {
+    /// The seal was missing or not ours: a stranger, or a garbled datagram.
+    unsealed: u64,
+    /// The seal was good, but the channel had no use for it: stale, misrouted or malformed.
+    refused: u64,
+    /// The socket did not take it.
+    unsent: u64,
+    /// What of this was logged, and when.
+    logged_sum: u64,
+    logged_at: Instant,
+}
+
+impl Network {
+    /// The network of a node whose socket is bound already.
+    pub fn new(
+        local: NodeId,
+        socket: UdpSocket,
+        addresses: BTreeMap<NodeId, SocketAddr>,
+        key: ClusterKey,
+        clock: Clock,
+    ) -> Network {
+        // A later life of the process has a later start, which is what makes its session the newer one.
+        let session = SessionId(clock.now().0);
+        let endpoint = Endpoint::new(local, addresses.keys().copied(), session, DATAGRAM_LEN_DEFAULT);
+        let log = Log::new(local, clock);
+        // One byte more than a datagram may have, so that a longer one is seen to be too long.
+        let received = vec![0; DATAGRAM_LEN_DEFAULT + TAG_LEN + 1];
+        Network {
+            socket,
+            endpoint,
+            key,
+            addresses,
+            clock,
+            log,
+            dropped: Dropped::default(),
+            received,
+            sent: Vec::new(),
+        }
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Waits until a datagram is there, or a deadline of the channels or of the core has come.
+    pub async fn wait(&self, core_deadline: Option<(Instant, &'static str)>) {
+        let deadline = earliest(core_deadline, self.endpoint.poll_timeout());
+        let patience = deadline.map_or(TURN_MAX, |(at, _)| at.since(self.now()).min(TURN_MAX));
+        let _or_a_deadline = tokio::time::timeout(patience, self.socket.readable()).await;
+    }
+
+    /// Takes in what has arrived and what is due.
+    pub fn receive(&mut self) {
+        let now = self.now();
+        // What has arrived may make a deadline void, so it goes first.
+        for _ in 0..DATAGRAMS_PER_TURN_MAX {
+            match self.socket.try_recv_from(&mut self.received) {
+                Ok((len, _)) => self.on_datagram(len, now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // A peer's port that nobody listens on comes back as an error of an earlier send: the channel repeats.
+                Err(_) => self.dropped.unsent += 1,
+            }
+        }
+        self.endpoint.handle_timeout(now);
+        while let Some((peer, event)) = self.endpoint.poll_event() {
+            self.on_channel_event(peer, event);
+        }
+        self.log_dropped(now);
+    }
+
+    /// The next message from a peer.
+    pub fn poll_message(&mut self) -> Option<(NodeId, Message)> {
+        loop {
+            match self.endpoint.poll_message()? {
+                (peer, Ok(message)) => return Some((peer, message)),
+                (peer, Err(error)) => self.log.warn(format_args!("undecodable message from={peer} reason=\"{error}\"")),
+            }
+        }
+    }
+
+    /// Queues a message; [`Network::flush`] sends it.
+    pub fn send(&mut self, to: Recipients, message: &Message) {
+        for NotSent { to, error } in self.endpoint.send(to, message) {
+            self.log.warn(format_args!("not sent {} to={to} reason=\"{error}\"", message.name()));
+        }
+    }
+
+    /// Sends all that the channels have to send now.
+    pub fn flush(&mut self) {
+        let now = self.now();
+        while let Some(peer) = self.endpoint.poll_transmit(now, &mut self.sent) {
+            self.key.seal(&mut self.sent);
+            let address = self.addresses[&peer];
+            if self.socket.try_send_to(&self.sent, address).is_err() {
+                // A full socket buffer is a lost datagram, which the channel repeats.
+                self.dropped.unsent += 1;
+            }
+        }
+    }
+
+    fn on_datagram(&mut self, len: usize, now: Instant) {
+        match self.key.open(&self.received[..len]) {
+            None => self.dropped.unsealed += 1,
+            Some(datagram) => {
+                if self.endpoint.handle_datagram(datagram, now).is_err() {
+                    self.dropped.refused += 1;
+                }
+            }
+        }
+    }
+
+    fn on_channel_event(&mut self, peer: NodeId, event: ChannelEvent) {
+        match event {
+            ChannelEvent::Reachable => self.log.info(format_args!("reachable peer={peer}")),
+            ChannelEvent::Unreachable { .. } => self.log.warn(format_args!("unreachable peer={peer}")),
+            ChannelEvent::PeerRestarted { .. } => self.log.warn(format_args!("restarted peer={peer}")),
+        }
+    }
+
+    fn log_dropped(&mut self, now: Instant) {
+        let Dropped { unsealed, refused, unsent, logged_sum, logged_at } = self.dropped;
+        let sum = unsealed + refused + unsent;
+        if sum > logged_sum && now.since(logged_at) >= Duration::from_secs(1) {
+            self.dropped.logged_sum = sum;
+            self.dropped.logged_at = now;
+            self.log.warn(format_args!("dropped datagrams unsealed={unsealed} refused={refused} unsent={unsent}"));
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! One role in one process: binds its sockets and drives its core until it is told to stop.
+//!
+//! Each loop turns the same way: wait for a datagram, a deadline, or what else the role listens to; take in all that is there;
+//! then send all that came of it, so that what arose in one turn shares datagrams.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, UdpSocket};
+
+use crate::config::{ClusterConfig, ModuleSource};
+use crate::protocol::event::Event;
+use crate::protocol::front_end::{self, FrontEnd, FrontEndConfig};
+use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::replica_manager::{self, ReplicaManager};
+use crate::protocol::sequencer::{self, Sequencer};
+use crate::sandbox::{Engine, LoadError, LoadedModule, SandboxError, SandboxLimits, reference_module};
+
+use super::clock::Clock;
+use super::connections::Connections;
+use super::directory::{DirectoryError, read_key};
+use super::executor::Executor;
+use super::log::Log;
+use super::network::Network;
+use super::stop::Stop;
+
+/// What a front end prints on standard output when every node has been heard of, followed by its client address.
+pub const READY_LINE: &str = "ready";
+
+/// The exit code of a node whose address is taken; `dsms up` then draws other ports, if it was free to choose them.
+pub const ADDRESS_IN_USE_EXIT: u8 = 3;
+
+/// Why a node could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The configuration has no such node.
+    #[error("{node} is not a node of this cluster; its nodes are {}", .known.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", "))]
+    Unknown {
+        /// The node asked for.
+        node: NodeId,
+        /// The nodes there are.
+        known: Vec<NodeId>,
+    },
+    /// The address is taken or not this machine's.
+    #[error("cannot listen on {transport} {address}: {error}; choose another address for {node} in the configuration")]
+    Bind {
+        /// For which node.
+        node: NodeId,
+        /// `udp` or `tcp`.
+        transport: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The key cannot be read.
+    #[error(transparent)]
+    Key(#[from] DirectoryError),
+    /// The sandbox does not start.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The module cannot be used.
+    #[error(transparent)]
+    Module(#[from] LoadError),
+    /// The system refused something else.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl NodeError {
+    /// Whether an address is taken by somebody else.
+    pub fn is_address_in_use(&self) -> bool {
+        matches!(self, NodeError::Bind { error, .. } if error.kind() == std::io::ErrorKind::AddrInUse)
+    }
+}
+
+/// Runs one node until a signal, or, if `supervised`, until the process that started it is gone.
+pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Result<(), NodeError> {
+    let known = config.nodes();
+    if !known.contains(&node) {
+        return Err(NodeError::Unknown { node, known });
+    }
+    let stop = Stop::on_signals()?;
+    let mut stop = if supervised { stop.on_orphaned() } else { stop };
+    let key = read_key(&config.key_file)?;
+    let clock = Clock::start();
+    let address = config.address_of(node);
+    let bind_error = |transport, address| move |error| NodeError::Bind { node, transport, address, error };
+    let socket = UdpSocket::bind(address).await.map_err(bind_error("udp", address))?;
+    let addresses: BTreeMap<NodeId, SocketAddr> = known.iter().map(|node| (*node, config.address_of(*node))).collect();
+    let mut network = Network::new(node, socket, addresses, key, clock);
+    let running = async {
+        match node {
+            NodeId::FrontEnd => {
+                let client_address = config.front_end.client_address;
+                let listener = TcpListener::bind(client_address).await.map_err(bind_error("tcp", client_address))?;
+                network.log.info(format_args!("listening udp={address} clients={client_address}"));
+                run_front_end(network, Connections::start(listener), &config).await
+            }
+            NodeId::Sequencer => {
+                network.log.info(format_args!("listening udp={address}"));
+                run_sequencer(network).await
+            }
+            NodeId::ReplicaManager(replica) => {
+                let module = load_module(&config, replica)?;
+                network.log.info(format_args!("listening udp={address} module={}", module.digest().short()));
+                run_replica_manager(network, replica, module).await
+            }
+        }
+    };
+    tokio::select! {
+        ended = running => ended,
+        () = stop.requested() => Ok(()),
+    }
+}
+
+/// The sandbox limits that a configuration asks for.
+pub fn sandbox_limits(config: &ClusterConfig) -> SandboxLimits {
+    SandboxLimits {
+        fuel_per_call: config.module_limits.fuel_per_call,
+        memory_bytes_max: config.module_limits.memory_bytes_max,
+        log_bytes_per_call_max: usize::try_from(config.module_limits.log_bytes_per_call_max).unwrap_or(usize::MAX),
+        ..SandboxLimits::default()
+    }
+}
+
+/// Loads a module from where the configuration says.
+pub fn load(engine: &Engine, source: &ModuleSource) -> Result<LoadedModule, LoadError> {
+    match source {
+        ModuleSource::Reference => engine.load(reference_module()),
+        ModuleSource::File(path) => engine.load_file(path),
+    }
+}
+
+fn load_module(config: &ClusterConfig, replica: ReplicaId) -> Result<LoadedModule, NodeError> {
+    let engine = Engine::new(sandbox_limits(config))?;
+    Ok(load(&engine, &config.replicas[replica.index()].module)?)
+}
+
+async fn run_sequencer(mut network: Network) -> Result<(), NodeError> {
+    let mut core = Sequencer::new(network.now());
+    loop {
+        network.wait(core.poll_timeout()).await;
+        network.receive();
+        while let Some((from, message)) = network.poll_message() {
+            core.handle_message(from, message, network.now());
+            drain_sequencer(&mut core, &mut network);
+        }
+        core.handle_timeout(network.now());
+        drain_sequencer(&mut core, &mut network);
+        network.flush();
+    }
+}
+
+fn drain_sequencer(core: &mut Sequencer, network: &mut Network) {
+    while let Some(output) = core.poll_output() {
+        match output {
+            sequencer::Output::Transmit { to, message } => network.send(to, &message),
+            sequencer::Output::Event(event) => log(&mut network.log, &event),
+        }
+    }
+}
+
+async fn run_replica_manager(mut network: Network, replica: ReplicaId, module: LoadedModule) -> Result<(), NodeError> {
+    let mut core = ReplicaManager::new(replica, module.digest(), network.now());
+    let mut executor = Executor::start(move || module.instantiate());
+    loop {
+        tokio::select! {
+            () = network.wait(core.poll_timeout()) => {}
+            results = executor.next() => {
+                core.handle_executed(results, network.now());
+                drain_replica_manager(&mut core, &mut network, &executor);
+            }
+        }
+        network.receive();
+        while !core.is_saturated()
+            && let Some((from, message)) = network.poll_message()
+        {
+            core.handle_message(from, message, network.now());
+            drain_replica_manager(&mut core, &mut network, &executor);
+        }
+        while let Some(results) = executor.try_next() {
+            core.handle_executed(results, network.now());
+            drain_replica_manager(&mut core, &mut network, &executor);
+        }
+        core.handle_timeout(network.now());
+        drain_replica_manager(&mut core, &mut network, &executor);
+        network.flush();
+    }
+}
+
+fn drain_replica_manager(core: &mut ReplicaManager, network: &mut Network, executor: &Executor) {
+    while let Some(output) = core.poll_output() {
+        match output {
+            replica_manager::Output::Transmit { to, message } => network.send(to, &message),
+            replica_manager::Output::Execute(run) => executor.submit(run),
+            replica_manager::Output::Event(event) => log(&mut network.log, &event),
+        }
+    }
+}
+
+async fn run_front_end(
+    mut network: Network,
+    mut connections: Connections,
+    config: &ClusterConfig,
+) -> Result<(), NodeError> {
+    let core_config = FrontEndConfig {
+        replicas_len: config.replicas.len(),
+        tolerance: config.tolerance,
+        request_timeout: config.request_timeout,
+    };
+    let client_address = config.front_end.client_address;
+    let mut core = FrontEnd::new(core_config);
+    let mut incoming = Vec::new();
+    loop {
+        tokio::select! {
+            () = network.wait(core.poll_timeout()) => {}
+            () = connections.next(&mut incoming) => {}
+        }
+        for (connection, message) in incoming.drain(..) {
+            match message {
+                Some(message) => core.handle_client(connection, message, network.now()),
+                None => core.handle_disconnected(connection),
+            }
+            drain_front_end(&mut core, &mut network, &connections, client_address);
+        }
+        network.receive();
+        while let Some((from, message)) = network.poll_message() {
+            core.handle_message(from, message, network.now());
+            drain_front_end(&mut core, &mut network, &connections, client_address);
+        }
+        core.handle_timeout(network.now());
+        drain_front_end(&mut core, &mut network, &connections, client_address);
+        network.flush();
+    }
+}
+
+fn drain_front_end(core: &mut FrontEnd, network: &mut Network, connections: &Connections, client_address: SocketAddr) {
+    while let Some(output) = core.poll_output() {
+        match output {
+            front_end::Output::Transmit { to, message } => network.send(to, &message),
+            front_end::Output::Answer { connection, message } => connections.answer(connection, message),
+            front_end::Output::Event(event) => {
+                if event == Event::Ready {
+                    let _nobody_reads = writeln!(std::io::stdout(), "{READY_LINE} {client_address}");
+                }
+                log(&mut network.log, &event);
+            }
+        }
+    }
+}
+
+fn log(log: &mut Log, event: &Event) {
+    if event.is_warning() { log.warn(event) } else { log.info(event) }
+}

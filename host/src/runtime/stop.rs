@@ -1,0 +1,50 @@
+//! When a process is to end: on a signal, or when the process that started it is gone.
+
+use std::io::Read;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// Requests to end this process.
+#[derive(Debug)]
+pub struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+    orphaned: Option<oneshot::Receiver<()>>,
+}
+
+impl Stop {
+    /// Listens for SIGINT and SIGTERM. Must be called within a runtime.
+    pub fn on_signals() -> std::io::Result<Stop> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Stop { interrupt, terminate, orphaned: None })
+    }
+
+    /// Listens for the end of standard input as well. The process that started this one holds its other end and never writes,
+    /// so it ends when that process does, even by SIGKILL.
+    pub fn on_orphaned(mut self) -> Stop {
+        let (gone, orphaned) = oneshot::channel();
+        self.orphaned = Some(orphaned);
+        std::thread::spawn(move || {
+            let mut ignored = [0; 64];
+            while std::io::stdin().lock().read(&mut ignored).is_ok_and(|len| len > 0) {}
+            let _ending_already = gone.send(());
+        });
+        self
+    }
+
+    /// Waits until the process is to end. Cancel-safe.
+    pub async fn requested(&mut self) {
+        let orphaned = async {
+            match &mut self.orphaned {
+                Some(orphaned) => drop(orphaned.await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            () = orphaned => {}
+        }
+    }
+}

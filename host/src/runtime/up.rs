@@ -1,0 +1,276 @@
+//! A whole cluster on this machine: one process a role, one merged log, one life.
+//!
+//! Every node is started as anybody would start it, `dsms node NAME --config .dsms/cluster.toml`, with the one addition that its
+//! standard input is a pipe whose other end this process holds: a node ends when that end closes, so no node outlives this
+//! process, whatever becomes of it.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc;
+
+use crate::config::ClusterConfig;
+use crate::protocol::id::NodeId;
+
+use super::directory::{ClusterDirectory, ClusterLock, DirectoryError, read_or_draw_key};
+use super::node::{ADDRESS_IN_USE_EXIT, READY_LINE};
+use super::stop::Stop;
+
+/// How long a node may take to end by itself before it is killed.
+const END_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a cluster may take until every node has been heard of.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often ports are drawn anew after somebody else took one between the drawing and the binding.
+const DRAWS_MAX: usize = 5;
+
+/// Why a cluster could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    /// The cluster's directory cannot be used, or is used already.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// A node ended before the cluster was ready. What it said is in the log above.
+    #[error("{node} ended ({status}) before the cluster was ready; its last words are in the log above")]
+    NodeEnded {
+        /// Which node.
+        node: NodeId,
+        /// How.
+        status: ExitStatus,
+    },
+    /// Some node was not heard of in time.
+    #[error("the cluster was not ready within {} s; the log above says which nodes are up", READY_TIMEOUT.as_secs())]
+    NotReady,
+    /// The system refused something.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What it said.
+        error: std::io::Error,
+    },
+}
+
+/// A cluster that is starting or running. Dropping it ends its nodes.
+#[derive(Debug)]
+pub struct Cluster {
+    config: ClusterConfig,
+    directory: ClusterDirectory,
+    lock: ClusterLock,
+    nodes: Vec<Node>,
+    happenings: mpsc::UnboundedReceiver<Happening>,
+}
+
+#[derive(Debug)]
+struct Node {
+    id: NodeId,
+    child: Child,
+    /// Closing it tells the node to end.
+    lifeline: Option<ChildStdin>,
+    ended: bool,
+}
+
+/// What nodes do that the cluster has to know of.
+#[derive(Debug)]
+enum Happening {
+    /// The front end has heard of every node.
+    Ready,
+    /// A node's output ended; most likely so has the node.
+    OutputEnded(NodeId),
+}
+
+impl Cluster {
+    /// Starts every node and waits until all of them have been heard of, or `stop` is requested (then `None`).
+    ///
+    /// `directory` is where `.dsms/` is. Addresses of the configuration with port 0 get free ports.
+    pub async fn start(directory: &Path, config: ClusterConfig, stop: &mut Stop) -> Result<Option<Cluster>, UpError> {
+        let directory = ClusterDirectory::within(directory);
+        let lock = directory.lock()?;
+        read_or_draw_key(&config.key_file)?;
+        let drawn = config.nodes().iter().any(|node| config.address_of(*node).port() == 0)
+            || config.front_end.client_address.port() == 0;
+        let mut lock = Some(lock);
+        for draw in 1.. {
+            let with_ports = draw_ports(config.clone())?;
+            let held = lock.take().expect("a failed attempt gives the lock back");
+            let mut cluster = Cluster::spawn(directory.clone(), held, with_ports)?;
+            let started = tokio::select! {
+                started = tokio::time::timeout(READY_TIMEOUT, cluster.until_ready()) => started.unwrap_or(Err(UpError::NotReady)),
+                () = stop.requested() => {
+                    cluster.end().await;
+                    return Ok(None);
+                }
+            };
+            match started {
+                Ok(()) => return Ok(Some(cluster)),
+                Err(error) => {
+                    let port_taken = matches!(&error, UpError::NodeEnded { status, .. }
+                        if status.code() == Some(i32::from(ADDRESS_IN_USE_EXIT)));
+                    let held = cluster.end().await;
+                    if !(port_taken && drawn && draw < DRAWS_MAX) {
+                        return Err(error);
+                    }
+                    lock = Some(held);
+                }
+            }
+        }
+        unreachable!("the last draw returns")
+    }
+
+    /// The configuration with every port filled in.
+    pub fn config(&self) -> &ClusterConfig {
+        &self.config
+    }
+
+    /// Tells of every node that ends, until `stop` is requested.
+    pub async fn watch(&mut self, stop: &mut Stop) {
+        loop {
+            let ended = tokio::select! {
+                ended = self.next_ended() => ended,
+                () = stop.requested() => return,
+            };
+            let (node, status) = ended;
+            log_line(&format!("{node} ended ({status}); the cluster goes on as far as its mode allows"));
+            if self.nodes.iter().all(|node| node.ended) {
+                return;
+            }
+        }
+    }
+
+    /// Ends every node and waits for it; kills those that do not end by themselves.
+    pub async fn end(mut self) -> ClusterLock {
+        for node in &mut self.nodes {
+            node.lifeline = None;
+        }
+        for node in &mut self.nodes {
+            if tokio::time::timeout(END_TIMEOUT, node.child.wait()).await.is_err() {
+                log_line(&format!("{} does not end by itself and is killed", node.id));
+                let _ended_meanwhile = node.child.kill().await;
+            }
+        }
+        self.directory.withdraw();
+        self.lock
+    }
+
+    fn spawn(directory: ClusterDirectory, lock: ClusterLock, config: ClusterConfig) -> Result<Cluster, UpError> {
+        directory.publish(&config)?;
+        let program = std::env::current_exe().map_err(io_error("cannot find the running program"))?;
+        let (happened, happenings) = mpsc::unbounded_channel();
+        let width = config.nodes().iter().map(|node| node.to_string().len()).max().unwrap_or(0);
+        let mut nodes = Vec::new();
+        for id in config.nodes() {
+            let mut command = Command::new(&program);
+            command.arg("node").arg(id.to_string()).arg("--config").arg(directory.config_file()).arg("--supervised");
+            // A group of its own, so that Ctrl-C reaches this process alone, which then ends the nodes in order.
+            command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .process_group(0)
+                .kill_on_drop(true);
+            let mut child = command.spawn().map_err(io_error(&format!("cannot start {id}")))?;
+            let lifeline = child.stdin.take();
+            if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
+                tokio::spawn(merge(stderr, format!("{id:width$} | ")));
+                tokio::spawn(listen(stdout, id, happened.clone()));
+            }
+            nodes.push(Node { id, child, lifeline, ended: false });
+        }
+        Ok(Cluster { config, directory, lock, nodes, happenings })
+    }
+
+    async fn until_ready(&mut self) -> Result<(), UpError> {
+        loop {
+            match self.happenings.recv().await {
+                Some(Happening::Ready) => return Ok(()),
+                Some(Happening::OutputEnded(id)) => {
+                    let (node, status) = self.ended(id).await;
+                    return Err(UpError::NodeEnded { node, status });
+                }
+                None => return Err(UpError::NotReady),
+            }
+        }
+    }
+
+    async fn next_ended(&mut self) -> (NodeId, ExitStatus) {
+        loop {
+            match self.happenings.recv().await {
+                Some(Happening::OutputEnded(id)) => return self.ended(id).await,
+                Some(Happening::Ready) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    async fn ended(&mut self, id: NodeId) -> (NodeId, ExitStatus) {
+        let node = self.nodes.iter_mut().find(|node| node.id == id).expect("only nodes of this cluster report");
+        node.ended = true;
+        let status = node.child.wait().await.expect("a child can be waited for");
+        (id, status)
+    }
+}
+
+/// Gives every address without a port a free one of this machine. The sockets are held until all are drawn, so no two are equal.
+fn draw_ports(mut config: ClusterConfig) -> Result<ClusterConfig, UpError> {
+    let mut held_udp = Vec::new();
+    let mut draw_udp = |address: &mut SocketAddr| -> Result<(), UpError> {
+        if address.port() == 0 {
+            let socket = UdpSocket::bind(*address).map_err(io_error(&format!("cannot listen on udp {address}")))?;
+            *address = socket.local_addr().map_err(io_error("cannot read a socket's address"))?;
+            held_udp.push(socket);
+        }
+        Ok(())
+    };
+    draw_udp(&mut config.front_end.address)?;
+    draw_udp(&mut config.sequencer.address)?;
+    for replica in &mut config.replicas {
+        draw_udp(&mut replica.address)?;
+    }
+    let client_address = &mut config.front_end.client_address;
+    if client_address.port() == 0 {
+        let listener =
+            TcpListener::bind(*client_address).map_err(io_error(&format!("cannot listen on tcp {client_address}")))?;
+        *client_address = listener.local_addr().map_err(io_error("cannot read a socket's address"))?;
+    }
+    Ok(config)
+}
+
+/// Copies a node's log to ours, line by line, each with the node's name in front.
+async fn merge(stderr: impl AsyncRead + Unpin, prefix: String) {
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        log_line(&format!("{prefix}{line}"));
+    }
+}
+
+async fn listen(stdout: impl AsyncRead + Unpin, id: NodeId, happened: mpsc::UnboundedSender<Happening>) {
+    let mut lines = BufReader::new(stdout).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if line.starts_with(READY_LINE) {
+            let _nobody_waits = happened.send(Happening::Ready);
+        }
+    }
+    let _nobody_waits = happened.send(Happening::OutputEnded(id));
+}
+
+fn log_line(line: &str) {
+    use std::io::Write;
+    // Nobody may be reading any more; the cluster does not end for that.
+    let _nobody_reads = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+fn io_error(what: &str) -> impl Fn(std::io::Error) -> UpError {
+    let what = what.to_owned();
+    move |error| UpError::Io { what: what.clone(), error }
+}
+
+/// The command line by which a person reaches this very program: its name if that is enough, else its path.
+pub fn program_name() -> String {
+    let path = std::env::args_os().next().map(PathBuf::from).unwrap_or_else(|| PathBuf::from("dsms"));
+    path.display().to_string()
+}

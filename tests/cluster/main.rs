@@ -1,0 +1,11 @@
+//! The whole cluster as a black box: the built binary, real processes, real UDP on loopback, real modules.
+//!
+//! Few and slow by nature; what a lower layer can show is tested there. Nothing sleeps: every wait is for an event, with a
+//! deadline.
+
+mod harness;
+
+mod clients;
+mod hostile;
+mod lifecycle;
+mod replication;
