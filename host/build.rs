@@ -15,7 +15,7 @@ const PROFILE: &str = "guest";
 fn main() {
     let workspace =
         Path::new(&variable("CARGO_MANIFEST_DIR")).parent().expect("the host lies in a workspace").to_owned();
-    for source in ["replicas/reference", "wit", "Cargo.toml", "Cargo.lock"] {
+    for source in ["replicas/reference/src", "replicas/reference/Cargo.toml", "wit", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", workspace.join(source).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
@@ -69,14 +69,15 @@ fn build_guest(manifest: &Path, target_dir: &Path) -> Result<(), String> {
 /// A command that sees nothing of how the host is being built. Flags, wrappers (clippy is one) and target settings are
 /// meant for the host; under them the guest would be built otherwise, or not at all.
 fn clean_command(program: &str) -> Command {
-    const KEPT: [&str; 4] = ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_HTTP_CAINFO", "RUSTUP_HOME"];
+    // Where cargo finds its registry and how it reaches it is the same for both.
+    const KEPT: [&str; 4] = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR"];
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         let Some(name) = name.to_str() else { continue };
         let of_the_build =
             ["CARGO", "RUSTC", "RUSTFLAGS", "RUSTDOC", "CLIPPY"].iter().any(|word| name.starts_with(word));
         let of_the_target = ["TARGET", "HOST", "PROFILE", "OPT_LEVEL", "DEBUG", "NUM_JOBS", "OUT_DIR"].contains(&name);
-        if (of_the_build || of_the_target) && !KEPT.contains(&name) {
+        if (of_the_build || of_the_target) && !KEPT.iter().any(|word| name.starts_with(word)) {
             command.env_remove(name);
         }
     }

@@ -95,7 +95,7 @@ pub enum Message {
     },
     /// Replica manager to front end: a replica's answer.
     Reply(Reply),
-    /// Replica manager or sequencer to front end: a heartbeat.
+    /// Replica manager or sequencer to front end, replica manager to sequencer: a heartbeat.
     Progress(Progress),
 }
 

@@ -238,6 +238,8 @@ impl ReplicaManager {
             failed: self.failed,
         };
         self.transmit(Recipients::One(NodeId::FrontEnd), Message::Progress(progress));
+        // So the sequencer's channel to this manager is open before there is an order to send.
+        self.transmit(Recipients::One(NodeId::Sequencer), Message::Progress(progress));
     }
 
     fn transmit(&mut self, to: Recipients, message: Message) {

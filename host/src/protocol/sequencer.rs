@@ -44,6 +44,8 @@ impl Sequencer {
     pub fn handle_message(&mut self, from: NodeId, message: Message, now: Instant) {
         match message {
             Message::Submit { id, command } if from == NodeId::FrontEnd => self.on_submit(from, id, command, now),
+            // It has opened the channel, which is what it is sent for.
+            Message::Progress(_) => {}
             other => {
                 let reason = "not for a sequencer";
                 self.outputs.push_back(Output::Event(Event::Ignored { from, message: other.name(), reason }));
