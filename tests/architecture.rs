@@ -59,6 +59,7 @@ fn every_import_follows_the_arrows() {
                     || crates.contains(&name)
                     || (&*place, name) == WIRE
                     || (is_test && name == "proptest")
+                    || is_submodule(&file, name)
                     || name.starts_with(char::is_uppercase);
                 assert!(allowed, "{place}:{}: {own} must not import the crate {name}", number + 1);
             }
@@ -89,6 +90,12 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// Whether a file has a submodule of this name.
+fn is_submodule(file: &Path, name: &str) -> bool {
+    let directory = if file.ends_with("mod.rs") { file.parent().unwrap().to_owned() } else { file.with_extension("") };
+    directory.join(name).is_dir() || directory.join(format!("{name}.rs")).is_file()
 }
 
 /// The parts of the crate that a line names, `crate::part::…`; comments name what they like.

@@ -299,6 +299,6 @@ mod tests {
         ];
         assert_eq!(seen.keys().map(String::as_str).collect::<BTreeSet<_>>(), BTreeSet::from(names), "{seen:?}");
         let succeeded: usize = names[..7].iter().map(|name| seen[*name]).sum();
-        assert!(succeeded > 14_000, "{succeeded} of 20000: {seen:?}");
+        assert!(succeeded > 13_000, "{succeeded} of 20000: {seen:?}");
     }
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::output::say;
 use crate::market::Digest;
 use crate::sandbox::{
     CacheStatus, ContractReport, Engine, GoldenSummary, LoadError, LoadedModule, Origin, SandboxLimits,
@@ -59,7 +60,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let engine = Engine::new(SandboxLimits::default())?;
     let findings = findings(&engine, &args.module)?;
     if args.json {
-        println!("{}", findings.to_json());
+        say!("{}", findings.to_json());
     } else {
         print!("{}", findings.to_text());
     }

@@ -16,6 +16,7 @@ use crate::protocol::limits::IN_FLIGHT_PER_CLIENT_MAX;
 use crate::runtime::client::{Client, ClientError};
 
 use super::connect::{ConnectArgs, block_on, unexpected};
+use super::output::say;
 
 /// Longest line of a script, in bytes. A request takes less than two hundred.
 const LINE_LEN_MAX: u64 = 16 * 1024;
@@ -96,7 +97,7 @@ async fn run_single(args: &ClientArgs) -> anyhow::Result<ExitCode> {
         }
         Ok(other) => Err(unexpected(&other)),
         Err(error) if args.json => {
-            println!("{}", error_json(&error));
+            say!("{}", error_json(&error));
             Ok(ExitCode::from(exit_code::NO_ANSWER))
         }
         Err(error) => Err(error),

@@ -9,6 +9,7 @@ use crate::protocol::client_message::{ClientMessage, ServerBody, shared_digest};
 use crate::protocol::message::Response;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
+use super::output::say;
 
 /// Have every replica digest its state at one place of the order, and compare.
 ///
@@ -46,12 +47,12 @@ pub fn run(args: DigestArgs) -> anyhow::Result<ExitCode> {
                 Err(error) => json!({"replica": replica.to_string(), "error": error}),
             })
             .collect();
-        println!("{}", json!({"sequence": sequence, "equal": shared.is_some(), "replicas": replicas}));
+        say!("{}", json!({"sequence": sequence, "equal": shared.is_some(), "replicas": replicas}));
     } else {
         for (replica, response) in &responses {
-            println!("#{sequence} {replica}  {}", digest(response).unwrap_or_else(|error| error));
+            say!("#{sequence} {replica}  {}", digest(response).unwrap_or_else(|error| error));
         }
-        println!("{}", if shared.is_some() { "all states are equal" } else { "the states are NOT equal" });
+        say!("{}", if shared.is_some() { "all states are equal" } else { "the states are NOT equal" });
     }
     Ok(ExitCode::from(u8::from(shared.is_none())))
 }

@@ -10,6 +10,7 @@ mod client;
 mod connect;
 mod digest;
 mod node;
+mod output;
 mod ps;
 mod sh;
 mod up;

@@ -11,6 +11,7 @@ use crate::protocol::id::NodeId;
 use crate::runtime::directory::ClusterDirectory;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
+use super::output::say;
 
 /// Show every node: its role, state, address, module, sequence number, lag, and when it was last seen.
 #[derive(Debug, Args)]
@@ -39,7 +40,7 @@ pub fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
     let rows: Vec<Row> = status.nodes.iter().map(|node| Row::new(node, &status, config.as_ref())).collect();
     if args.json {
         let nodes: Vec<Value> = rows.iter().map(Row::to_json).collect();
-        println!("{}", json!({"wrong": status.wrong, "crashed": status.crashed, "nodes": nodes}));
+        say!("{}", json!({"wrong": status.wrong, "crashed": status.crashed, "nodes": nodes}));
     } else {
         print_table(&rows);
     }
@@ -107,9 +108,16 @@ impl Row {
 
 fn print_table(rows: &[Row]) {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    println!(
+    say!(
         "{:<12} {:<16} {:<8} {:<22} {:<26} {:>10} {:>6} {:>10}",
-        "NODE", "ROLE", "STATE", "ADDRESS", "MODULE", "SEQUENCE", "LAG", "LAST SEEN"
+        "NODE",
+        "ROLE",
+        "STATE",
+        "ADDRESS",
+        "MODULE",
+        "SEQUENCE",
+        "LAG",
+        "LAST SEEN"
     );
     for row in rows {
         let digest = row.module_digest.as_deref().map(|digest| digest[..12].to_owned());
@@ -117,7 +125,7 @@ fn print_table(rows: &[Row]) {
             (Some(name), Some(digest)) => Some(format!("{name} {digest}")),
             (name, digest) => name.clone().or(digest),
         };
-        println!(
+        say!(
             "{:<12} {:<16} {:<8} {:<22} {:<26} {:>10} {:>6} {:>10}",
             row.node.to_string(),
             row.node.role(),

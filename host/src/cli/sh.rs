@@ -19,6 +19,7 @@ use crate::protocol::client_message::{ClientMessage, ServerBody};
 use crate::runtime::client::Client;
 
 use super::connect::{ConnectArgs, unexpected};
+use super::output::say;
 
 /// Commands of the shell itself.
 const SHELL_COMMANDS: [&str; 4] = ["as", "help", "json", "quit"];
@@ -67,7 +68,7 @@ pub fn run(args: ShArgs) -> anyhow::Result<ExitCode> {
     if let Some(history) = &history {
         let _first_time = editor.load_history(history);
     }
-    println!("dsms shell: `help` lists what can be said, `quit` ends");
+    say!("dsms shell: `help` lists what can be said, `quit` ends");
     loop {
         match editor.readline(&shell.prompt()) {
             Ok(line) => {
@@ -125,16 +126,16 @@ impl Shell {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             [] => {}
-            ["help" | "?"] => println!("{HELP}"),
+            ["help" | "?"] => say!("{HELP}"),
             ["json"] => {
                 self.json = !self.json;
-                println!("answers come as {}", if self.json { "JSON" } else { "words" });
+                say!("answers come as {}", if self.json { "JSON" } else { "words" });
             }
             ["as", caller] => match read_caller(caller) {
                 Ok(caller) => self.caller = Some(caller),
-                Err(words) => println!("{words}"),
+                Err(words) => say!("{words}"),
             },
-            ["as", ..] => println!("as CALLER: an admin id such as NYKA1001 or a buyer id such as NYKB1001"),
+            ["as", ..] => say!("as CALLER: an admin id such as NYKA1001 or a buyer id such as NYKB1001"),
             _ => self.request(&words).await,
         }
     }
@@ -146,16 +147,16 @@ impl Shell {
             (true, _) => None,
             (false, Some(caller)) => Some(caller.to_string()),
             (false, None) => {
-                println!("say first who asks, with `as CALLER`, for example `as NYKA1001`");
+                say!("say first who asks, with `as CALLER`, for example `as NYKA1001`");
                 return;
             }
         };
         let words = caller.into_iter().chain(words.iter().map(|word| (*word).to_owned())).collect();
         match self.client.call(|number| ClientMessage::Request { number, words }).await {
-            Ok(ServerBody::Answer(answer)) if self.json => println!("{}", answer.to_json()),
-            Ok(ServerBody::Answer(answer)) => println!("{answer}"),
-            Ok(other) => println!("{:#}", unexpected(&other)),
-            Err(error) => println!("no answer: {error}"),
+            Ok(ServerBody::Answer(answer)) if self.json => say!("{}", answer.to_json()),
+            Ok(ServerBody::Answer(answer)) => say!("{answer}"),
+            Ok(other) => say!("{:#}", unexpected(&other)),
+            Err(error) => say!("no answer: {error}"),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
+use super::output::say;
 use crate::config::{ClusterConfig, ModuleSource};
 use crate::protocol::limits::REPLICAS_LEN_MAX;
 use crate::protocol::quorum::Tolerance;
@@ -43,7 +44,11 @@ fn parse_mode(text: &str) -> Result<Tolerance, String> {
 
 /// Runs the command.
 pub fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
-    super::runtime().context("cannot start the runtime")?.block_on(start_and_watch(args))
+    let runtime = super::runtime().context("cannot start the runtime")?;
+    let ended = runtime.block_on(start_and_watch(args));
+    // A module that is still being compiled is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
@@ -58,7 +63,14 @@ async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
             ClusterConfig::for_mode(args.mode, replicas_len, modules(&args.module, args.mode, replicas_len)?)?
         }
     };
-    prepare_modules(&config)?;
+    let preparing = tokio::task::spawn_blocking({
+        let config = config.clone();
+        move || prepare_modules(&config)
+    });
+    tokio::select! {
+        prepared = preparing => prepared.context("a module could not be compiled")??,
+        () = stop.requested() => return Ok(ExitCode::SUCCESS),
+    }
     let Some(mut cluster) = Cluster::start(&directory, config, &mut stop).await? else {
         return Ok(ExitCode::SUCCESS);
     };
@@ -113,9 +125,9 @@ fn print_ready(cluster: &Cluster, took: Duration) {
     let (replicas_len, tolerance) = (config.replicas.len(), config.tolerance);
     let client_address = config.front_end.client_address;
     let program = program_name();
-    println!(
+    say!(
         "dsms: ready in {:.2} s: {replicas_len} replicas, mode {tolerance}, clients at {client_address}",
         took.as_secs_f64()
     );
-    println!("dsms: in another terminal, from this directory: {program} sh    (stop the cluster here with Ctrl-C)");
+    say!("dsms: in another terminal, from this directory: {program} sh    (stop the cluster here with Ctrl-C)");
 }

@@ -13,6 +13,7 @@ use crate::protocol::message::{Command, Response};
 use crate::protocol::time::Instant;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
+use super::output::say;
 
 /// Exit code when the place is not in the ledger.
 const NOT_RECORDED_EXIT: u8 = 1;
@@ -42,7 +43,7 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
     match why {
         WhyAnswer::Recorded(record) => {
             if args.json {
-                println!("{}", record_json(&record, quorum));
+                say!("{}", record_json(&record, quorum));
             } else {
                 print_record(&record, quorum);
             }
@@ -54,9 +55,9 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
                 _ => format!("the ledger of the front end holds {first} to {last}"),
             };
             if args.json {
-                println!("{}", json!({"sequence": args.sequence, "error": "not-recorded", "message": message}));
+                say!("{}", json!({"sequence": args.sequence, "error": "not-recorded", "message": message}));
             } else {
-                println!("#{} is not recorded: {message}", args.sequence);
+                say!("#{} is not recorded: {message}", args.sequence);
             }
             Ok(ExitCode::from(NOT_RECORDED_EXIT))
         }
@@ -93,34 +94,34 @@ fn asked_words(record: &Record) -> String {
 }
 
 fn print_record(record: &Record, quorum: usize) {
-    println!("#{} {}", record.sequence, asked_words(record));
+    say!("#{} {}", record.sequence, asked_words(record));
     if let Some(asked) = record.asked {
-        println!("  sequencer   {:>11}  ordered", after(record, asked.sequenced_at));
+        say!("  sequencer   {:>11}  ordered", after(record, asked.sequenced_at));
     }
     for (replica, reply) in ReplicaId::first(record.replies.len()).zip(&record.replies) {
         match reply {
-            None => println!("  {replica}   {:>11}  no reply yet", ""),
+            None => say!("  {replica}   {:>11}  no reply yet", ""),
             Some(reply) => {
                 let verdict = match &record.conclusion {
                     Some(Conclusion::Released { response, .. }) if *response != reply.response => "  DIFFERS",
                     _ => "",
                 };
                 let words = response_words(&reply.response, record);
-                println!("  {replica}   {:>11}  {words}{verdict}", after(record, reply.at));
+                say!("  {replica}   {:>11}  {words}{verdict}", after(record, reply.at));
             }
         }
     }
     match &record.conclusion {
-        None => println!("  not concluded: a quorum of {quorum} is needed"),
-        Some(Conclusion::Released { at, matching_len, response }) => println!(
+        None => say!("  not concluded: a quorum of {quorum} is needed"),
+        Some(Conclusion::Released { at, matching_len, response }) => say!(
             "  released    {:>11}  {}: {matching_len} replicas shared it, {quorum} were needed",
             after(record, *at),
             response_words(response, record).lines().next().unwrap_or_default(),
         ),
         Some(Conclusion::NoAgreement { at }) => {
-            println!("  no agreement {:>10}  no {quorum} replicas can share an outcome", after(record, *at));
+            say!("  no agreement {:>10}  no {quorum} replicas can share an outcome", after(record, *at));
         }
-        Some(Conclusion::TimedOut { at }) => println!("  timed out   {:>11}", after(record, *at)),
+        Some(Conclusion::TimedOut { at }) => say!("  timed out   {:>11}", after(record, *at)),
     }
 }
 

@@ -190,6 +190,7 @@ impl FrontEnd {
     }
 
     fn on_sequenced(&mut self, id: RequestId, sequence: SequenceNumber, now: Instant) {
+        self.heard_from(NodeId::Sequencer, sequence, now);
         let Some(pending) = self.pending.get_mut(&id) else {
             return self.ignored(NodeId::Sequencer, "sequenced", "nobody waits for this request any more");
         };
@@ -204,6 +205,7 @@ impl FrontEnd {
 
     fn on_reply(&mut self, replica: ReplicaId, reply: Reply, now: Instant) {
         let Reply { sequence, incarnation, response } = reply;
+        self.heard_from(NodeId::ReplicaManager(replica), sequence, now);
         match self.ledger.add_reply(sequence, replica, incarnation, response, now) {
             Err(reason) => self.ignored(NodeId::ReplicaManager(replica), "reply", reason),
             Ok(record) => match &record.conclusion {
@@ -323,6 +325,15 @@ impl FrontEnd {
         if !self.ready && self.heartbeats.len() == NodeId::all(self.config.replicas_len).len() - 1 {
             self.ready = true;
             self.outputs.push_back(Output::Event(Event::Ready));
+        }
+    }
+
+    /// What a node has said shows how far it is, sooner than its next heartbeat does.
+    fn heard_from(&mut self, node: NodeId, sequence: SequenceNumber, now: Instant) {
+        if let Some((progress, at)) = self.heartbeats.get_mut(&node) {
+            *at = now;
+            progress.delivered = progress.delivered.max(sequence);
+            progress.executed = progress.executed.max(sequence);
         }
     }
 

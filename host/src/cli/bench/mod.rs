@@ -12,6 +12,7 @@ use clap::Args;
 use crate::protocol::limits::{CONNECTIONS_LEN_MAX, IN_FLIGHT_PER_CLIENT_MAX};
 
 use super::connect::{ConnectArgs, block_on};
+use crate::cli::output::say;
 use load::Plan;
 use report::Report;
 use yardstick::{Sockets, Yardstick};
@@ -74,7 +75,7 @@ pub fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     let after = Yardstick::measure()?;
     let report = Report::new(plan, tally, took, [before, after]);
     if args.json {
-        println!("{}", report.to_json());
+        say!("{}", report.to_json());
     } else {
         print!("{report}");
     }

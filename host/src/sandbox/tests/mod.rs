@@ -3,6 +3,7 @@
 //! Most guests here are the one of `guest.wat`, a component in WebAssembly text, with an `execute` that misbehaves in one way.
 
 mod contract;
+mod stock_wasi;
 
 use std::sync::mpsc::channel;
 
