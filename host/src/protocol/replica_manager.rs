@@ -276,8 +276,11 @@ mod tests {
         manager.handle_message(NodeId::Sequencer, Message::Order(order), Instant(0));
     }
 
-    /// Sequence numbers handed to the executor, and replies as (sequence, first execution).
-    fn drain(manager: &mut ReplicaManager) -> (Vec<Vec<u64>>, Vec<(u64, Option<u64>)>) {
+    /// A reply's sequence number, and that of the first execution.
+    type Replied = (u64, Option<u64>);
+
+    /// Sequence numbers handed to the executor, run by run, and what was replied.
+    fn drain(manager: &mut ReplicaManager) -> (Vec<Vec<u64>>, Vec<Replied>) {
         let (mut runs, mut replies) = (Vec::new(), Vec::new());
         while let Some(output) = manager.poll_output() {
             match output {

@@ -185,15 +185,13 @@ impl Cluster {
     }
 
     async fn until_ready(&mut self) -> Result<(), UpError> {
-        loop {
-            match self.happenings.recv().await {
-                Some(Happening::Ready) => return Ok(()),
-                Some(Happening::OutputEnded(id)) => {
-                    let (node, status) = self.ended(id).await;
-                    return Err(UpError::NodeEnded { node, status });
-                }
-                None => return Err(UpError::NotReady),
+        match self.happenings.recv().await {
+            Some(Happening::Ready) => Ok(()),
+            Some(Happening::OutputEnded(id)) => {
+                let (node, status) = self.ended(id).await;
+                Err(UpError::NodeEnded { node, status })
             }
+            None => Err(UpError::NotReady),
         }
     }
 
