@@ -21,18 +21,22 @@ const DAYS: u8 = 14;
 /// Buyers whose home each market is.
 const BUYERS_PER_MARKET: u32 = 100;
 
-/// How many of them make half of all requests. They run into the daily and the weekly limits; the others hardly do.
-const BUSY_BUYERS_PER_MARKET: u32 = 4;
+/// Buyers who make a third of a client's requests, as a broker's regular customers do. They run into the daily and the weekly
+/// limits; the others hardly do.
+const REGULARS_LEN: usize = 8;
 
 /// Most units of one purchase.
 const COUNT_MAX: u32 = 50;
 
 /// Most purchases that a client leaves unsold. At the bound it sells, so that the market does not fill up with time and a
 /// long run measures the same thing as a short one.
-const HELD_LEN_MAX: usize = 24;
+const HELD_LEN_MAX: usize = 12;
 
-/// A capacity that runs out now and then, and one that hardly ever does.
-const CAPACITIES: [u32; 2] = [40, 5_000];
+/// A capacity that hardly ever runs out.
+const CAPACITY: u32 = 5_000;
+
+/// The capacity of a Sunday's shares, which runs out now and then.
+const CAPACITY_SCARCE: u32 = 40;
 
 /// The endless requests of one client.
 ///
@@ -40,9 +44,10 @@ const CAPACITIES: [u32; 2] = [40, 5_000];
 #[derive(Clone, Debug)]
 pub struct Mix {
     random: Pcg32,
+    regulars: Vec<BuyerId>,
     /// Purchases that were not sold again.
     held: Vec<Holding>,
-    /// A share that was taken off the market, to be put back.
+    /// A share that was taken off the market, to be put back by the next request.
     removed: Option<Share>,
 }
 
@@ -81,7 +86,8 @@ fn unlisted(market: MarketCode) -> Share {
 }
 
 fn listing(share: Share) -> Request {
-    let capacity = CAPACITIES[usize::from(!share.id.date.day().is_multiple_of(3))];
+    let is_scarce = share.id.date.day().is_multiple_of(7);
+    let capacity = if is_scarce { CAPACITY_SCARCE } else { CAPACITY };
     by_admin(share.id.market, Operation::AddShare { share, capacity: units(capacity) })
 }
 
@@ -101,20 +107,26 @@ impl Mix {
         hasher.update(&seed.to_le_bytes());
         hasher.update(&client.to_le_bytes());
         let start = *hasher.finalize().as_bytes().first_chunk().expect("a hash is longer than the generator's state");
-        Mix { random: Pcg32::from_seed(start), held: Vec::new(), removed: None }
+        let random = Pcg32::from_seed(start);
+        let mut mix = Mix { random, regulars: Vec::new(), held: Vec::new(), removed: None };
+        mix.regulars = (0..REGULARS_LEN).map(|_| mix.any_buyer()).collect();
+        mix
     }
 
     fn draw(&mut self) -> Request {
-        match self.below(100) {
-            0..40 if self.held.len() < HELD_LEN_MAX => self.purchase(),
-            0..62 => self.sell(),
-            62..82 => {
+        if let Some(share) = self.removed.take() {
+            return listing(share);
+        }
+        match self.below(1000) {
+            0..400 if self.held.len() < HELD_LEN_MAX => self.purchase(),
+            0..620 => self.sell(),
+            620..825 => {
                 let buyer = self.buyer();
                 self.by_buyer(buyer, Operation::GetShares { buyer })
             }
-            82..88 => by_admin(self.market(), Operation::ListShareAvailability { share_type: self.share_type() }),
-            88..96 => self.swap(),
-            96..98 => self.relist(),
+            825..890 => by_admin(self.market(), Operation::ListShareAvailability { share_type: self.share_type() }),
+            890..978 => self.swap(),
+            978..980 => self.remove(),
             _ => self.mistake(),
         }
     }
@@ -146,16 +158,11 @@ impl Mix {
         self.by_buyer(buyer, Operation::SwapShares { buyer, old, new })
     }
 
-    /// Takes a share off the market, or puts back the one that was taken.
-    fn relist(&mut self) -> Request {
-        match self.removed.take() {
-            Some(share) => listing(share),
-            None => {
-                let share = self.share();
-                self.removed = Some(share);
-                by_admin(share.id.market, Operation::RemoveShare { share })
-            }
-        }
+    /// Takes a share off the market, with all that is held of it. It is rare, since it undoes what many have bought.
+    fn remove(&mut self) -> Request {
+        let share = self.share();
+        self.removed = Some(share);
+        by_admin(share.id.market, Operation::RemoveShare { share })
     }
 
     /// A request that is refused, whatever the state of the market; almost always.
@@ -196,13 +203,18 @@ impl Mix {
     }
 
     fn place_held(&mut self) -> Option<usize> {
-        let len = u32::try_from(self.held.len()).expect("few holdings are kept");
-        (len > 0).then(|| self.below(len) as usize)
+        self.place_in(self.held.len())
     }
 
     fn buyer(&mut self) -> BuyerId {
-        let among = if self.below(2) == 0 { BUSY_BUYERS_PER_MARKET } else { BUYERS_PER_MARKET };
-        let number = u16::try_from(1000 + self.below(among)).ok().and_then(|number| number.try_into().ok());
+        match self.below(3) {
+            0 => self.place_in(self.regulars.len()).map(|place| self.regulars[place]).expect("a client has regulars"),
+            _ => self.any_buyer(),
+        }
+    }
+
+    fn any_buyer(&mut self) -> BuyerId {
+        let number = u16::try_from(1000 + self.below(BUYERS_PER_MARKET)).ok().and_then(|number| number.try_into().ok());
         BuyerId { market: self.market(), number: number.expect("a buyer's number has four digits") }
     }
 
@@ -217,6 +229,12 @@ impl Mix {
 
     fn share_type(&mut self) -> ShareType {
         ShareType::ALL[self.below(3) as usize]
+    }
+
+    /// A place in a list of this length; `None` if it is empty.
+    fn place_in(&mut self, len: usize) -> Option<usize> {
+        let len = u32::try_from(len).expect("the lists here are short");
+        (len > 0).then(|| self.below(len) as usize)
     }
 
     /// A number from 0 to `bound`, which is excluded. The bounds here are so small that no number is noticeably likelier.
@@ -299,6 +317,6 @@ mod tests {
         ];
         assert_eq!(seen.keys().map(String::as_str).collect::<BTreeSet<_>>(), BTreeSet::from(names), "{seen:?}");
         let succeeded: usize = names[..7].iter().map(|name| seen[*name]).sum();
-        assert!(succeeded > 13_000, "{succeeded} of 20000: {seen:?}");
+        assert!(succeeded > 14_000, "{succeeded} of 20000: {seen:?}");
     }
 }

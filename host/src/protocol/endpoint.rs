@@ -83,8 +83,10 @@ impl Endpoint {
     }
 
     /// Fills `datagram` with the next one to send, and says to whom. Call until `None` at the end of each turn.
+    ///
+    /// Replica managers come before the front end: they have work to do before the front end can go on.
     pub fn poll_transmit(&mut self, now: Instant, datagram: &mut Vec<u8>) -> Option<NodeId> {
-        self.channels.iter_mut().find_map(|(peer, channel)| channel.poll_transmit(now, datagram).then_some(*peer))
+        self.channels.iter_mut().rev().find_map(|(peer, channel)| channel.poll_transmit(now, datagram).then_some(*peer))
     }
 
     /// Does what is due in every channel.

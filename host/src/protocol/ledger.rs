@@ -111,13 +111,10 @@ impl Ledger {
         }
         while self.first.0 + self.records.len() as u64 <= sequence.0 {
             let sequence = SequenceNumber(self.first.0 + self.records.len() as u64);
-            self.records.push_back(Record {
-                sequence,
-                asked: None,
-                replies: vec![None; self.replicas_len],
-                conclusion: None,
-            });
-            self.trim();
+            // A forgotten record leaves its list to the next one, so that a full ledger takes no memory any more.
+            let mut replies = if self.records.len() >= LEDGER_LEN_MAX { self.forget_oldest() } else { Vec::new() };
+            replies.resize(self.replicas_len, None);
+            self.records.push_back(Record { sequence, asked: None, replies, conclusion: None });
         }
         let place = self.place(sequence)?;
         self.records.get_mut(place)
@@ -147,7 +144,9 @@ impl Ledger {
         };
         record.replies[replica.index()] = Some(ReplyRecord { at, incarnation, response });
         self.size_bytes += added_bytes;
-        self.trim();
+        while self.size_bytes > LEDGER_BYTES_MAX && self.records.len() > 1 {
+            self.forget_oldest();
+        }
         self.record_mut(sequence).ok_or("the ledger has forgotten this place")
     }
 
@@ -155,12 +154,13 @@ impl Ledger {
         usize::try_from(sequence.0.checked_sub(self.first.0)?).ok()
     }
 
-    fn trim(&mut self) {
-        while self.records.len() > LEDGER_LEN_MAX || (self.size_bytes > LEDGER_BYTES_MAX && self.records.len() > 1) {
-            let record = self.records.pop_front().expect("more than one is held");
-            self.first = self.first.next();
-            self.size_bytes -= record.distinct_size_bytes();
-        }
+    /// Forgets the oldest record, and gives its emptied list.
+    fn forget_oldest(&mut self) -> Vec<Option<ReplyRecord>> {
+        let mut record = self.records.pop_front().expect("a bound is reached by what is held");
+        self.first = self.first.next();
+        self.size_bytes -= record.distinct_size_bytes();
+        record.replies.clear();
+        record.replies
     }
 }
 

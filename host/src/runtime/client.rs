@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -40,7 +39,9 @@ struct Connection {
     frames: FrameReader<OwnedReadHalf>,
     write: OwnedWriteHalf,
     /// Encoded and not yet written.
-    outgoing: BytesMut,
+    outgoing: Vec<u8>,
+    /// How much of it is written.
+    written_len: usize,
 }
 
 /// Why there is no answer.
@@ -198,7 +199,7 @@ impl Connection {
         stream.set_nodelay(true).map_err(unreachable)?;
         let (read, write) = stream.into_split();
         let frames = FrameReader::new(read, SERVER_FRAME_LEN_MAX);
-        let mut connection = Connection { frames, write, outgoing: BytesMut::new() };
+        let mut connection = Connection { frames, write, outgoing: Vec::new(), written_len: 0 };
         connection.put(&ClientMessage::Hello { client: id });
         Ok(connection)
     }
@@ -214,9 +215,11 @@ impl Connection {
     }
 
     async fn next(&mut self) -> Result<ServerMessage, FrameError> {
-        while !self.outgoing.is_empty() {
-            self.write.write_buf(&mut self.outgoing).await?;
+        while self.written_len < self.outgoing.len() {
+            self.written_len += self.write.write(&self.outgoing[self.written_len..]).await?;
         }
+        self.outgoing.clear();
+        self.written_len = 0;
         self.frames.next().await
     }
 }

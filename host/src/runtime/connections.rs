@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,6 +48,8 @@ pub enum Incoming {
 #[derive(Debug)]
 pub struct Connections {
     incoming: mpsc::Receiver<Incoming>,
+    /// What [`Connections::wait`] has found and [`Connections::poll`] has not taken.
+    next: Option<Incoming>,
     answers: BTreeMap<ConnectionId, mpsc::UnboundedSender<ServerMessage>>,
 }
 
@@ -57,20 +58,25 @@ impl Connections {
     pub fn start(listener: TcpListener) -> Connections {
         let (incoming_out, incoming) = mpsc::channel(INCOMING_LEN_MAX);
         tokio::spawn(accept(listener, incoming_out));
-        Connections { incoming, answers: BTreeMap::new() }
+        Connections { incoming, next: None, answers: BTreeMap::new() }
     }
 
-    /// Waits for something that clients did and appends it, with what else is there already. Cancel-safe.
-    pub async fn next(&mut self, incoming: &mut Vec<(ConnectionId, Option<ClientMessage>)>) {
-        let mut batch = Vec::with_capacity(INCOMING_LEN_MAX);
-        self.incoming.recv_many(&mut batch, INCOMING_LEN_MAX).await;
-        for one in batch {
-            match one {
+    /// Waits until clients have done something. Cancel-safe.
+    pub async fn wait(&mut self) {
+        if self.next.is_none() {
+            self.next = self.incoming.recv().await;
+        }
+    }
+
+    /// The next thing that a client did: it sent a message, or (`None`) it is gone.
+    pub fn poll(&mut self) -> Option<(ConnectionId, Option<ClientMessage>)> {
+        loop {
+            match self.next.take().or_else(|| self.incoming.try_recv().ok())? {
                 Incoming::Connected(connection, answers) => drop(self.answers.insert(connection, answers)),
-                Incoming::Message(connection, message) => incoming.push((connection, Some(message))),
+                Incoming::Message(connection, message) => return Some((connection, Some(message))),
                 Incoming::Disconnected(connection) => {
                     self.answers.remove(&connection);
-                    incoming.push((connection, None));
+                    return Some((connection, None));
                 }
             }
         }
@@ -168,7 +174,7 @@ async fn write_answers(
     unanswered: &Semaphore,
 ) -> io::Result<()> {
     let mut batch = Vec::with_capacity(IN_FLIGHT_PER_CLIENT_MAX);
-    let mut frames = BytesMut::new();
+    let mut frames = Vec::new();
     while answers.recv_many(&mut batch, IN_FLIGHT_PER_CLIENT_MAX).await > 0 {
         let answered = batch.len();
         for message in batch.drain(..) {
@@ -187,7 +193,7 @@ async fn write_answers(
 
 /// Tells a client why its connection ends.
 async fn say_last_word(mut write: OwnedWriteHalf, words: String) {
-    let mut frame = BytesMut::new();
+    let mut frame = Vec::new();
     let message = ServerMessage { number: RequestNumber(0), body: ServerBody::Refused(words) };
     put_frame(&message, &mut frame).expect("a sentence fits a message");
     let _gone_already = tokio::time::timeout(LAST_WORD_TIMEOUT, write.write_all(&frame)).await;

@@ -5,13 +5,16 @@
 
 use std::io;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
 use crate::protocol::wire::{self, DecodeError, MESSAGE_LEN_MAX, TooLong};
+
+/// Bytes of the length in front of each frame.
+const LENGTH_LEN: usize = 4;
 
 /// Longest frame a client may send, in bytes. A request takes less than two hundred; clients control it.
 pub const CLIENT_FRAME_LEN_MAX: usize = 64 * 1024;
@@ -61,14 +64,23 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
     }
 }
 
-/// Appends one message as a frame.
-pub fn put_frame<T: Serialize>(message: &T, frames: &mut BytesMut) -> Result<(), TooLong> {
-    let mut encoded = Vec::with_capacity(64);
-    wire::encode(message, &mut encoded)?;
-    let len = u32::try_from(encoded.len()).map_err(|_| TooLong)?;
-    frames.put_u32(len);
-    frames.put_slice(&encoded);
-    Ok(())
+/// Appends one message as a frame; leaves the frames as they were when it is too long.
+pub fn put_frame<T: Serialize>(message: &T, frames: &mut Vec<u8>) -> Result<(), TooLong> {
+    let start = frames.len();
+    frames.extend_from_slice(&[0; LENGTH_LEN]);
+    let message_start = frames.len();
+    let encoded = wire::encode(message, frames);
+    let len = u32::try_from(frames.len() - message_start).map_err(|_| TooLong);
+    match encoded.and(len) {
+        Ok(len) => {
+            frames[start..message_start].copy_from_slice(&len.to_be_bytes());
+            Ok(())
+        }
+        Err(TooLong) => {
+            frames.truncate(start);
+            Err(TooLong)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +97,7 @@ mod tests {
     #[test]
     fn a_frame_is_read_back() {
         let hello = ClientMessage::Hello { client: ClientId(7) };
-        let mut frames = BytesMut::new();
+        let mut frames = Vec::new();
         put_frame(&hello, &mut frames).unwrap();
         assert_eq!(read(&frames).unwrap(), hello);
     }

@@ -82,6 +82,11 @@ impl Network {
         }
     }
 
+    /// The clock of this node.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// The time now.
     pub fn now(&self) -> Instant {
         self.clock.now()
@@ -94,8 +99,8 @@ impl Network {
         let _or_a_deadline = tokio::time::timeout(patience, self.socket.readable()).await;
     }
 
-    /// Takes in what has arrived and what is due.
-    pub fn receive(&mut self) {
+    /// Takes in what has arrived and what is due. Returns the time of this turn.
+    pub fn receive(&mut self) -> Instant {
         let now = self.now();
         // What has arrived may make a deadline void, so it goes first.
         for _ in 0..DATAGRAMS_PER_TURN_MAX {
@@ -111,6 +116,7 @@ impl Network {
             self.on_channel_event(peer, event);
         }
         self.log_dropped(now);
+        now
     }
 
     /// The next message from a peer.

@@ -15,7 +15,8 @@ use crate::protocol::front_end::{self, FrontEnd, FrontEndConfig};
 use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::replica_manager::{self, ReplicaManager};
 use crate::protocol::sequencer::{self, Sequencer};
-use crate::sandbox::{Engine, LoadError, LoadedModule, SandboxError, SandboxLimits, reference_module};
+use crate::protocol::time::Instant;
+use crate::sandbox::{Engine, Instance, LoadError, LoadedModule, SandboxError, SandboxLimits, reference_module};
 
 use super::clock::Clock;
 use super::connections::Connections;
@@ -142,12 +143,12 @@ async fn run_sequencer(mut network: Network) -> Result<(), NodeError> {
     let mut core = Sequencer::new(network.now());
     loop {
         network.wait(core.poll_timeout()).await;
-        network.receive();
+        let now = network.receive();
         while let Some((from, message)) = network.poll_message() {
-            core.handle_message(from, message, network.now());
+            core.handle_message(from, message, now);
             drain_sequencer(&mut core, &mut network);
         }
-        core.handle_timeout(network.now());
+        core.handle_timeout(now);
         drain_sequencer(&mut core, &mut network);
         network.flush();
     }
@@ -164,37 +165,45 @@ fn drain_sequencer(core: &mut Sequencer, network: &mut Network) {
 
 async fn run_replica_manager(mut network: Network, replica: ReplicaId, module: LoadedModule) -> Result<(), NodeError> {
     let mut core = ReplicaManager::new(replica, module.digest(), network.now());
-    let mut executor = Executor::start(move || module.instantiate());
+    let mut executor = Executor::start(module.instantiate(), network.clock());
     loop {
-        tokio::select! {
-            () = network.wait(core.poll_timeout()) => {}
-            results = executor.next() => {
-                core.handle_executed(results, network.now());
-                drain_replica_manager(&mut core, &mut network, &executor);
-            }
+        let executed = tokio::select! {
+            () = network.wait(core.poll_timeout()) => None,
+            results = executor.next() => Some(results),
+        };
+        let now = network.receive();
+        let mut next_executed = executed.or_else(|| executor.try_next());
+        while let Some(results) = next_executed {
+            core.handle_executed(results, now);
+            drain_replica_manager(&mut core, &mut network, &mut executor, now);
+            next_executed = executor.try_next();
         }
-        network.receive();
         while !core.is_saturated()
             && let Some((from, message)) = network.poll_message()
         {
-            core.handle_message(from, message, network.now());
-            drain_replica_manager(&mut core, &mut network, &executor);
+            core.handle_message(from, message, now);
+            drain_replica_manager(&mut core, &mut network, &mut executor, now);
         }
-        while let Some(results) = executor.try_next() {
-            core.handle_executed(results, network.now());
-            drain_replica_manager(&mut core, &mut network, &executor);
-        }
-        core.handle_timeout(network.now());
-        drain_replica_manager(&mut core, &mut network, &executor);
+        core.handle_timeout(now);
+        drain_replica_manager(&mut core, &mut network, &mut executor, now);
         network.flush();
     }
 }
 
-fn drain_replica_manager(core: &mut ReplicaManager, network: &mut Network, executor: &Executor) {
+fn drain_replica_manager(
+    core: &mut ReplicaManager,
+    network: &mut Network,
+    executor: &mut Executor<Instance>,
+    now: Instant,
+) {
     while let Some(output) = core.poll_output() {
         match output {
             replica_manager::Output::Transmit { to, message } => network.send(to, &message),
-            replica_manager::Output::Execute(run) => executor.submit(run),
+            replica_manager::Output::Execute(run) => {
+                if let Some(results) = executor.submit(run) {
+                    core.handle_executed(results, now);
+                }
+            }
             replica_manager::Output::Event(event) => log(&mut network.log, &event),
         }
     }
@@ -212,25 +221,24 @@ async fn run_front_end(
     };
     let client_address = config.front_end.client_address;
     let mut core = FrontEnd::new(core_config);
-    let mut incoming = Vec::new();
     loop {
         tokio::select! {
             () = network.wait(core.poll_timeout()) => {}
-            () = connections.next(&mut incoming) => {}
+            () = connections.wait() => {}
         }
-        for (connection, message) in incoming.drain(..) {
+        let now = network.receive();
+        while let Some((connection, message)) = connections.poll() {
             match message {
-                Some(message) => core.handle_client(connection, message, network.now()),
+                Some(message) => core.handle_client(connection, message, now),
                 None => core.handle_disconnected(connection),
             }
             drain_front_end(&mut core, &mut network, &connections, client_address);
         }
-        network.receive();
         while let Some((from, message)) = network.poll_message() {
-            core.handle_message(from, message, network.now());
+            core.handle_message(from, message, now);
             drain_front_end(&mut core, &mut network, &connections, client_address);
         }
-        core.handle_timeout(network.now());
+        core.handle_timeout(now);
         drain_front_end(&mut core, &mut network, &connections, client_address);
         network.flush();
     }

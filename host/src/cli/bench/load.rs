@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::market::{Answer, Outcome, Refusal, Request, request_words};
 use crate::protocol::client_message::{ClientMessage, ServerBody, ServerMessage};
 use crate::protocol::time::Instant;
-use crate::runtime::client::Client;
+use crate::runtime::client::{Client, ClientError};
 use crate::runtime::clock::Clock;
 use crate::workload::{Mix, listings};
 
@@ -139,7 +139,7 @@ async fn drive(
 }
 
 /// The next answer if it is there already.
-async fn at_hand(client: &mut Client) -> Option<Result<ServerMessage, crate::runtime::client::ClientError>> {
+async fn at_hand(client: &mut Client) -> Option<Result<ServerMessage, ClientError>> {
     tokio::select! {
         biased;
         answer = client.next_in_any_order() => Some(answer),
