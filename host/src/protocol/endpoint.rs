@@ -103,6 +103,11 @@ impl Endpoint {
         self.channels.values().fold(None, |next, channel| earliest(next, channel.poll_timeout()))
     }
 
+    /// How many bytes wait for a peer, or for its acknowledgement.
+    pub fn backlog_len(&self, peer: NodeId) -> usize {
+        self.channels.get(&peer).map_or(0, Channel::backlog_len)
+    }
+
     /// Each peer with its channel's counters and measured round-trip time.
     pub fn counters(&self) -> impl Iterator<Item = (NodeId, &Counters, Option<Duration>)> {
         self.channels.iter().map(|(peer, channel)| (*peer, channel.counters(), channel.round_trip_time()))

@@ -32,6 +32,13 @@ pub enum Event {
         /// How.
         fault: GuestFault,
     },
+    /// A replica has lost an order for good: its backlog at the sequencer was full.
+    FellBehind {
+        /// Which replica.
+        replica: ReplicaId,
+        /// The last order it has delivered.
+        delivered: SequenceNumber,
+    },
     /// Replicas have different states at one place of the order.
     StatesDiffer {
         /// At which barrier.
@@ -72,6 +79,12 @@ impl fmt::Display for Event {
             Event::NoAgreement { sequence } => write!(f, "no agreement seq={sequence}"),
             Event::ModuleFailed { replica, sequence, fault } => {
                 write!(f, "module failed replica={replica} seq={sequence} fault={fault:?}", fault = fault.to_string())
+            }
+            Event::FellBehind { replica, delivered } => {
+                write!(
+                    f,
+                    "fell behind for good, and is out until the cluster is started anew replica={replica} seq={delivered}"
+                )
             }
             Event::StatesDiffer { sequence, digests } => {
                 write!(f, "states differ seq={sequence}")?;

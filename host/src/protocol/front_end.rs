@@ -170,6 +170,7 @@ impl FrontEnd {
         let id = RequestId { client, number };
         if let Some(pending) = self.pending.get_mut(&id) {
             // A retry of what is under way.
+            pending.connections.retain(|connection| self.clients.contains_key(connection));
             pending.connections.push(connection);
             return;
         }
@@ -297,7 +298,7 @@ impl FrontEnd {
             (Some(record), Command::Request(_)) => {
                 record.conclusion.get_or_insert(Conclusion::TimedOut { at: now });
                 let message = no_agreement(record, self.config.tolerance.quorum());
-                ServerBody::Answer(Answer::TimedOut { message })
+                ServerBody::Answer(Answer::NoAgreement { sequence: record.sequence.0, message })
             }
             (None, _) => {
                 let message = "the sequencer did not answer; run `dsms ps` to see which nodes are up".to_owned();

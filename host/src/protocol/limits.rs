@@ -17,7 +17,8 @@ pub const IN_FLIGHT_PER_CLIENT_MAX: usize = 64;
 /// Most client connections of one front end. One more is told so and closed.
 pub const CONNECTIONS_LEN_MAX: usize = 512;
 
-/// Most requests that wait for their answer in a front end. No connection can push it further, by the two bounds above.
+/// Most requests that wait for their answer in a front end: what all connections together may have. One more, which is possible
+/// when clients disconnect without waiting, is answered at once that it has to be sent later.
 pub const PENDING_LEN_MAX: usize = IN_FLIGHT_PER_CLIENT_MAX * CONNECTIONS_LEN_MAX;
 
 /// How long a front end waits for enough replies before it answers `timed out`.
@@ -34,13 +35,14 @@ pub const LEDGER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Longest run of undelivered orders that a replica manager keeps while it waits for a gap to close.
 ///
 /// The sequencer controls this length. The channel delivers in order, so a gap means that the sequencer gave up on this
-/// manager for a while; what does not fit is dropped and has to be fetched again.
+/// manager for a while. When it is full the replica says that it has fallen behind, and stays out.
 pub const HOLD_BACK_LEN_MAX: usize = 1024;
 
 /// Most orders that a replica manager hands to the executor in one run.
 ///
-/// Long enough to pay for the hand-over between two threads, short enough that the first reply of a run is not late.
-pub const RUN_LEN_MAX: usize = 128;
+/// Long enough to pay for the hand-over between two threads, short enough that the first reply of a run is not late, and that
+/// the replies to a run of long listings fit a channel's backlog.
+pub const RUN_LEN_MAX: usize = 32;
 
 /// Most runs that are at the executor at once: one that executes, and one that waits so that it never idles.
 pub const RUNS_LEN_MAX: usize = 2;
@@ -54,7 +56,8 @@ pub const DELIVERED_LEN_MAX: usize = 4096;
 /// Most client sessions that a replica manager remembers. Beyond it the session that was idle for the most orders is forgotten.
 pub const SESSIONS_LEN_MAX: usize = 1024;
 
-/// Most bytes that the outcomes of all sessions may take, estimated. Beyond it the session that was idle longest is forgotten.
+/// Most bytes that the outcomes of all sessions may take, estimated. Beyond it those of the session that was idle longest are
+/// forgotten; a retry is then told so, and not executed again.
 pub const SESSIONS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How often a node tells the front end how far it is.

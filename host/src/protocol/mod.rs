@@ -13,6 +13,7 @@
 //! | [`channel`] | carries messages between two nodes, in order and once, over datagrams that may do neither |
 //! | [`endpoint`] | all channels of one node |
 
+pub mod admissions;
 pub mod channel;
 pub mod client_message;
 pub mod endpoint;

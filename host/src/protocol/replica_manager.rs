@@ -4,17 +4,18 @@
 //! [`ReplicaManager::handle_executed`], in the same order. So a slow module never keeps the manager from the network, and this
 //! core knows nothing of WebAssembly.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::market::{Digest, GuestFault, Outcome};
 
+use super::admissions::Admissions;
 use super::event::Event;
 use super::hold_back::{Full, HoldBack};
-use super::id::{Incarnation, NodeId, ReplicaId, RequestId, SequenceNumber};
+use super::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
 use super::limits::{DELIVERED_LEN_MAX, PROGRESS_INTERVAL, RUN_LEN_MAX, RUNS_LEN_MAX};
 use super::message::{Command, Message, Order, Progress, Reply, Response};
 use super::recipients::Recipients;
-use super::sessions::{Known, Sessions};
+use super::sessions::Sessions;
 use super::time::Instant;
 
 /// Delivers the order to one replica and replies to front ends. Holds no clock, no socket and no module.
@@ -29,13 +30,14 @@ pub struct ReplicaManager {
     executed: SequenceNumber,
     hold_back: HoldBack,
     /// Delivered orders that wait for the executor, first to be executed in front.
-    waiting: VecDeque<Order>,
+    waiting: VecDeque<Step>,
     /// Orders at the executor, with repeated ones between them that only wait for their turn to reply.
     in_progress: VecDeque<Step>,
-    /// The requests among `in_progress` that are executed for the first time.
-    executing: BTreeSet<RequestId>,
     /// Lengths of the runs at the executor, the oldest in front.
     runs: VecDeque<usize>,
+    /// Which requests were ordered before; asked at delivery.
+    admissions: Admissions,
+    /// What came of them; asked when it is an order's turn to be replied to.
     sessions: Sessions,
     failed: bool,
     progress_at: Instant,
@@ -86,8 +88,8 @@ impl ReplicaManager {
             hold_back: HoldBack::default(),
             waiting: VecDeque::new(),
             in_progress: VecDeque::new(),
-            executing: BTreeSet::new(),
             runs: VecDeque::new(),
+            admissions: Admissions::default(),
             sessions: Sessions::default(),
             failed: false,
             progress_at: now,
@@ -143,13 +145,30 @@ impl ReplicaManager {
             return self.ignored(NodeId::Sequencer, "order", reason);
         }
         if let Err(Full) = self.hold_back.insert(order) {
-            self.ignored(NodeId::Sequencer, "order", "the hold-back queue is full");
+            self.on_fallen_behind();
         }
         while let Some(next) = self.hold_back.take(self.delivered.next()) {
-            self.delivered = next.sequence;
-            self.waiting.push_back(next);
+            self.deliver(next);
         }
         self.start_runs();
+    }
+
+    fn deliver(&mut self, order: Order) {
+        self.delivered = order.sequence;
+        let at_executor = match order.command {
+            Command::Barrier => true,
+            Command::Request(_) => self.admissions.admit(order.id, order.sequence),
+        };
+        self.waiting.push_back(Step { order, at_executor });
+    }
+
+    /// An order before all that wait was lost for good, so this replica cannot go on.
+    fn on_fallen_behind(&mut self) {
+        if !self.failed {
+            self.failed = true;
+            let (replica, delivered) = (self.replica, self.delivered);
+            self.outputs.push_back(Output::Event(Event::FellBehind { replica, delivered }));
+        }
     }
 
     fn ignore_order(&self, order: &Order) -> Option<&'static str> {
@@ -172,15 +191,11 @@ impl ReplicaManager {
     fn take_run(&mut self) -> Vec<Order> {
         let mut run = Vec::with_capacity(self.waiting.len().min(RUN_LEN_MAX));
         while run.len() < RUN_LEN_MAX {
-            let Some(order) = self.waiting.pop_front() else { break };
-            let at_executor = match order.command {
-                Command::Barrier => true,
-                Command::Request(_) => self.sessions.look_up(order.id) == Known::New && self.executing.insert(order.id),
-            };
-            if at_executor {
-                run.push(order);
+            let Some(step) = self.waiting.pop_front() else { break };
+            if step.at_executor {
+                run.push(step.order);
             }
-            self.in_progress.push_back(Step { order, at_executor });
+            self.in_progress.push_back(step);
             if self.runs.is_empty() && run.is_empty() {
                 self.reply_to_repeated();
             }
@@ -192,17 +207,16 @@ impl ReplicaManager {
     fn reply_to_repeated(&mut self) {
         while let Some(step) = self.in_progress.pop_front_if(|step| !step.at_executor) {
             let response = match self.sessions.look_up(step.order.id) {
-                Known::Executed { first, outcome } => Response::Executed { first, outcome: outcome.clone() },
-                Known::Forgotten => Response::Forgotten,
-                // The first execution failed, so there is no outcome to repeat.
-                Known::New => Response::Fault(GuestFault::Finished),
+                Some((first, outcome)) => Response::Executed { first, outcome: outcome.clone() },
+                // The first execution may have failed, in which case there is no outcome to repeat.
+                None if self.failed => Response::Fault(GuestFault::Finished),
+                None => Response::Forgotten,
             };
             self.reply(step.order, response);
         }
     }
 
     fn on_executed(&mut self, order: Order, result: Result<Executed, GuestFault>) {
-        self.executing.remove(&order.id);
         let response = match result {
             Ok(Executed::Outcome(outcome)) => {
                 self.sessions.record(order.id, order.sequence, outcome.clone());
@@ -255,7 +269,8 @@ impl ReplicaManager {
 mod tests {
     use super::*;
     use crate::market::parse_request;
-    use crate::protocol::id::{ClientId, RequestNumber};
+    use crate::protocol::id::{ClientId, RequestId, RequestNumber};
+    use crate::protocol::limits::HOLD_BACK_LEN_MAX;
 
     fn manager() -> ReplicaManager {
         ReplicaManager::new(ReplicaId::new(1).unwrap(), Digest::of_bytes(b"module"), Instant(0))
@@ -340,6 +355,53 @@ mod tests {
         assert_eq!(drain(&mut manager), (vec![vec![1, 3]], vec![]));
         manager.handle_executed(done(2), Instant(0));
         assert_eq!(drain(&mut manager).1, [(1, Some(1)), (2, Some(1)), (3, Some(3))]);
+    }
+
+    #[test]
+    fn which_requests_are_executed_does_not_depend_on_how_fast_they_are() {
+        // One client sends 66 requests and then, late, one that is older than all of them, and one that is repeated.
+        let numbers: Vec<u64> = (2..=67).chain([1, 67]).collect();
+        let outcomes_of = |executes_at_once: bool| {
+            let mut manager = manager();
+            let (mut executed, mut replied) = (Vec::new(), Vec::new());
+            for (number, sequence) in numbers.iter().zip(1..) {
+                deliver(&mut manager, order(sequence, *number));
+                if executes_at_once {
+                    finish(&mut manager, &mut executed, &mut replied);
+                }
+            }
+            finish(&mut manager, &mut executed, &mut replied);
+            (executed, replied)
+        };
+        assert_eq!(outcomes_of(true), outcomes_of(false));
+        let (executed, replied) = outcomes_of(true);
+        assert_eq!(executed, (1..=66).collect::<Vec<u64>>(), "neither the late one nor the repeated one");
+        assert_eq!(replied[66..], [(67, None), (68, Some(66))]);
+    }
+
+    /// Executes all that is handed over, until nothing is.
+    fn finish(manager: &mut ReplicaManager, executed: &mut Vec<u64>, replied: &mut Vec<Replied>) {
+        loop {
+            let (runs, replies) = drain(manager);
+            replied.extend(replies);
+            if runs.is_empty() {
+                return;
+            }
+            for run in runs {
+                manager.handle_executed(done(run.len()), Instant(0));
+                executed.extend(run);
+            }
+        }
+    }
+
+    #[test]
+    fn a_replica_that_has_lost_an_order_for_good_says_so_once() {
+        let mut manager = manager();
+        for sequence in 2..HOLD_BACK_LEN_MAX as u64 + 10 {
+            deliver(&mut manager, order(sequence, sequence));
+        }
+        let outputs: Vec<Output> = std::iter::from_fn(|| manager.poll_output()).collect();
+        assert!(matches!(outputs[..], [Output::Event(Event::FellBehind { .. })]), "{outputs:?}");
     }
 
     #[test]

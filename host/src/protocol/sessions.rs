@@ -1,7 +1,8 @@
-//! What each client was answered, so that a retried request is executed once and answered with its first outcome.
+//! What each client was answered, so that a retried request is answered with its first outcome.
 //!
-//! The table is a function of the order alone: every replica manager forgets the same sessions at the same sequence number,
-//! whatever its machine does. It is part of what a checkpoint holds.
+//! It is written and read when an order's turn has come to be replied to, so it is a function of the order alone: every replica
+//! manager forgets the same outcomes at the same sequence number, whatever its machine does. Whether a request is executed is not
+//! decided here but in [`admissions`](super::admissions). Both are part of what a checkpoint holds.
 
 use std::collections::BTreeMap;
 
@@ -23,45 +24,22 @@ pub struct Sessions {
 #[derive(Debug)]
 struct Session {
     last_use: SequenceNumber,
-    /// Numbers below this one were executed, or given up by the client, and are forgotten.
-    forgotten_below: RequestNumber,
     outcomes: BTreeMap<RequestNumber, (SequenceNumber, Outcome)>,
 }
 
-/// What the table says of a request.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Known<'a> {
-    /// It was not executed.
-    New,
-    /// It was executed, with this outcome.
-    Executed {
-        /// Where in the order.
-        first: SequenceNumber,
-        /// What came out.
-        outcome: &'a Outcome,
-    },
-    /// It is too old to say.
-    Forgotten,
-}
-
 impl Sessions {
-    /// What is known of a request.
-    pub fn look_up(&self, id: RequestId) -> Known<'_> {
-        let Some(session) = self.by_client.get(&id.client) else { return Known::New };
-        match session.outcomes.get(&id.number) {
-            Some((first, outcome)) => Known::Executed { first: *first, outcome },
-            None if id.number < session.forgotten_below => Known::Forgotten,
-            None => Known::New,
-        }
+    /// Where a request was executed first, and what came out; `None` if that is forgotten, or has never been.
+    pub fn look_up(&self, id: RequestId) -> Option<(SequenceNumber, &Outcome)> {
+        let (first, outcome) = self.by_client.get(&id.client)?.outcomes.get(&id.number)?;
+        Some((*first, outcome))
     }
 
-    /// Remembers the outcome of a request that [`Sessions::look_up`] called new, and forgets what goes beyond the bounds.
+    /// Remembers the outcome of a request that was executed for the first time, and forgets what goes beyond the bounds.
     pub fn record(&mut self, id: RequestId, sequence: SequenceNumber, outcome: Outcome) {
-        let session = self.by_client.entry(id.client).or_insert_with(|| Session {
-            last_use: sequence,
-            forgotten_below: RequestNumber(0),
-            outcomes: BTreeMap::new(),
-        });
+        let session = self
+            .by_client
+            .entry(id.client)
+            .or_insert_with(|| Session { last_use: sequence, outcomes: BTreeMap::new() });
         self.by_last_use.remove(&session.last_use);
         self.by_last_use.insert(sequence, id.client);
         session.last_use = sequence;
@@ -69,14 +47,16 @@ impl Sessions {
         let earlier = session.outcomes.insert(id.number, (sequence, outcome));
         assert!(earlier.is_none(), "request {id} was executed twice, first at {:?}", earlier.map(|(first, _)| first));
         while session.outcomes.len() > IN_FLIGHT_PER_CLIENT_MAX {
-            let (number, (_, outcome)) = session.outcomes.pop_first().expect("more than the bound are there");
-            session.forgotten_below = RequestNumber(number.0.saturating_add(1));
-            self.size_bytes -= outcome.size_bytes();
+            self.size_bytes -= session.forget_first();
         }
         while self.by_client.len() > SESSIONS_LEN_MAX
             || (self.size_bytes > SESSIONS_BYTES_MAX && self.by_client.len() > 1)
         {
             self.forget_idlest();
+        }
+        let Some(session) = self.by_client.get_mut(&id.client) else { return };
+        while self.size_bytes > SESSIONS_BYTES_MAX && session.outcomes.len() > 1 {
+            self.size_bytes -= session.forget_first();
         }
     }
 
@@ -84,6 +64,14 @@ impl Sessions {
         let (_, client) = self.by_last_use.pop_first().expect("every session has a last use");
         let session = self.by_client.remove(&client).expect("every last use is that of a session");
         self.size_bytes -= session.outcomes.values().map(|(_, outcome)| outcome.size_bytes()).sum::<usize>();
+    }
+}
+
+impl Session {
+    /// Forgets the outcome with the smallest number; its size in bytes.
+    fn forget_first(&mut self) -> usize {
+        let (_, (_, outcome)) = self.outcomes.pop_first().expect("a bound is exceeded by what is there");
+        outcome.size_bytes()
     }
 }
 
@@ -99,24 +87,29 @@ mod tests {
         Outcome::Added { capacity }
     }
 
-    #[test]
-    fn a_request_is_known_by_its_client_and_number() {
-        let mut sessions = Sessions::default();
-        sessions.record(id(1, 7), SequenceNumber(3), outcome(5));
-        assert_eq!(sessions.look_up(id(1, 7)), Known::Executed { first: SequenceNumber(3), outcome: &outcome(5) });
-        assert_eq!(sessions.look_up(id(1, 8)), Known::New);
-        assert_eq!(sessions.look_up(id(2, 7)), Known::New);
+    fn large() -> Outcome {
+        let share = "NYKM100925".parse().unwrap();
+        Outcome::Availability { share_type: crate::market::ShareType::Equity, shares: vec![(share, 1); 100_000] }
     }
 
     #[test]
-    fn a_request_behind_the_window_is_forgotten_but_never_new() {
+    fn an_outcome_is_known_by_its_client_and_number() {
+        let mut sessions = Sessions::default();
+        sessions.record(id(1, 7), SequenceNumber(3), outcome(5));
+        assert_eq!(sessions.look_up(id(1, 7)), Some((SequenceNumber(3), &outcome(5))));
+        assert_eq!(sessions.look_up(id(1, 8)), None);
+        assert_eq!(sessions.look_up(id(2, 7)), None);
+    }
+
+    #[test]
+    fn an_outcome_behind_the_window_is_forgotten() {
         let mut sessions = Sessions::default();
         let window = IN_FLIGHT_PER_CLIENT_MAX as u64;
         for number in 1..=window + 1 {
             sessions.record(id(1, number), SequenceNumber(number), outcome(1));
         }
-        assert_eq!(sessions.look_up(id(1, 1)), Known::Forgotten);
-        assert!(matches!(sessions.look_up(id(1, 2)), Known::Executed { .. }));
+        assert_eq!(sessions.look_up(id(1, 1)), None);
+        assert!(sessions.look_up(id(1, 2)).is_some());
     }
 
     #[test]
@@ -127,22 +120,20 @@ mod tests {
         }
         sessions.record(id(1, 2), SequenceNumber(5000), outcome(1));
         sessions.record(id(9_999, 1), SequenceNumber(5001), outcome(1));
-        assert_eq!(sessions.look_up(id(2, 1)), Known::New, "client 2 was idle longest");
-        assert!(matches!(sessions.look_up(id(1, 1)), Known::Executed { .. }));
+        assert_eq!(sessions.look_up(id(2, 1)), None, "client 2 was idle longest");
+        assert!(sessions.look_up(id(1, 1)).is_some());
     }
 
     #[test]
-    fn large_outcomes_push_out_idle_sessions() {
-        let mut sessions = Sessions::default();
-        let share = "NYKM100925".parse().unwrap();
-        let large =
-            Outcome::Availability { share_type: crate::market::ShareType::Equity, shares: vec![(share, 1); 100_000] };
-        let fit = SESSIONS_BYTES_MAX / large.size_bytes();
-        for client in 1..=fit as u64 + 1 {
-            sessions.record(id(client, 1), SequenceNumber(client), large.clone());
-            assert!(sessions.size_bytes <= SESSIONS_BYTES_MAX);
+    fn large_outcomes_push_out_idle_sessions_and_then_their_own_clients_earlier_ones() {
+        for clients_len in [1, 20] {
+            let mut sessions = Sessions::default();
+            for sequence in 1..=40 {
+                sessions.record(id(sequence % clients_len, sequence), SequenceNumber(sequence), large());
+                assert!(sessions.size_bytes <= SESSIONS_BYTES_MAX);
+            }
+            assert_eq!(sessions.look_up(id(1 % clients_len, 1)), None);
+            assert!(sessions.look_up(id(40 % clients_len, 40)).is_some());
         }
-        assert_eq!(sessions.look_up(id(1, 1)), Known::New);
-        assert!(matches!(sessions.look_up(id(2, 1)), Known::Executed { .. }));
     }
 }
