@@ -2,6 +2,23 @@
 //!
 //! ARCHITECTURE.md is the map. Dependencies point one way:
 //! `cli -> runtime -> { protocol, sandbox, seal, config } -> market`.
+//!
+//! The library is what the binary is made of; tests and benchmarks use it too. The smallest piece that does something:
+//!
+//! ```
+//! use dsms::market::{Context, Module, parse_request};
+//! use dsms::sandbox::{Engine, SandboxLimits, reference_module};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::new(SandboxLimits::default())?;
+//! let mut replica = engine.load(reference_module())?.instantiate().map_err(|fault| fault.to_string())?;
+//! let request = parse_request(&["NYKA1001", "add-share", "NYKM100925", "Equity", "100"])?;
+//! let context = Context { sequence_number: 1, time_ms: 0 };
+//! let outcome = replica.execute(context, &request).map_err(|fault| fault.to_string())?;
+//! assert_eq!(outcome.to_json().to_string(), r#"{"result":"added","capacity":100}"#);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod cli;
 pub mod config;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::harness::{Cluster, DEADLINE, dsms, reference_wasm, wait_for_end};
+use crate::harness::{Cluster, dsms, reference_wasm, wait_for_end};
 
 #[test]
 fn a_second_cluster_in_the_same_directory_is_refused() {
@@ -21,13 +21,10 @@ fn a_second_cluster_in_the_same_directory_is_refused() {
 fn on_a_signal_everything_ends_and_the_directory_is_free() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut cluster = Cluster::start(&[]);
-        let (pids, config) = (cluster.node_pids(), cluster.config());
+        let pids = cluster.node_pids();
         assert!(cluster.end_by(signal).success());
+        // A process that is gone holds no port and no lock.
         pids.into_iter().for_each(wait_for_end);
-        for node in config.nodes() {
-            UdpSocket::bind(config.address_of(node)).unwrap();
-        }
-        std::net::TcpListener::bind(config.front_end.client_address).unwrap();
         let after = cluster.run(&["ps"]);
         let words = String::from_utf8(after.stderr).unwrap();
         assert!(after.status.code() == Some(2) && words.contains("no cluster is running in this directory"), "{words}");
@@ -102,26 +99,21 @@ fn a_port_in_use_is_named() {
 #[test]
 fn the_nodes_of_a_configuration_can_be_started_one_by_one() {
     let directory = tempfile::tempdir().unwrap();
-    // A cluster that has ended shows five addresses that are free, and leaves a key.
-    let config = {
-        let cluster = Cluster::start_in(directory, &[]);
-        let config = std::fs::read_to_string(cluster.directory().join(".dsms/cluster.toml")).unwrap();
-        let key = std::fs::read(cluster.directory().join(".dsms/cluster.key")).unwrap();
-        (config, key, cluster.config())
-    };
-    let (text, key, config) = config;
-    let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
-    let text = text.replace(config.key_file.to_str().unwrap(), path.join("key").to_str().unwrap());
+    // Ports below those that the system hands out, so that no other test is given one of them meanwhile.
+    let port = 20_000 + std::process::id() % 1000 * 10;
+    let at = |offset: u32| format!("\"127.0.0.1:{}\"", port + offset);
+    let mut text =
+        format!("[front_end]\naddress = {}\nclient_address = {}\n[sequencer]\naddress = {}\n", at(0), at(1), at(2));
+    (3..6).for_each(|offset| text.push_str(&format!("[[replica]]\naddress = {}\n", at(offset))));
     std::fs::write(path.join("dsms.toml"), text).unwrap();
-    std::fs::write(path.join("key"), key).unwrap();
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path.join("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let config = ::dsms::config::ClusterConfig::load(&path.join("dsms.toml")).unwrap();
+    ::dsms::runtime::directory::read_or_draw_key(&config.key_file).unwrap();
     let mut nodes: Vec<_> = config
         .nodes()
         .into_iter()
         .map(|node| {
-            let mut command = dsms(path);
+            let mut command = crate::harness::dsms(path);
             command.args(["node", &node.to_string()]).stdout(Stdio::piped()).stderr(Stdio::null());
             command.spawn().unwrap()
         })
@@ -142,5 +134,4 @@ fn the_nodes_of_a_configuration_can_be_started_one_by_one() {
         rustix::process::kill_process(rustix::process::Pid::from_child(node), Signal::TERM).unwrap();
         assert!(node.wait().unwrap().success());
     }
-    let _ = DEADLINE;
 }

@@ -2,24 +2,28 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use crate::market::{Answer, exit_code};
 use crate::protocol::client_message::{ClientMessage, ServerBody};
 use crate::protocol::limits::IN_FLIGHT_PER_CLIENT_MAX;
-use crate::runtime::client::{Client, ClientError};
+use crate::runtime::client::ClientError;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
 use super::output::say;
 
 /// Longest line of a script, in bytes. A request takes less than two hundred.
 const LINE_LEN_MAX: u64 = 16 * 1024;
+
+/// How many requests of a script are sent ahead of their answers.
+const AHEAD_LEN_MAX: usize = IN_FLIGHT_PER_CLIENT_MAX / 2;
 
 /// Send one request to the cluster, or a file of them.
 ///
@@ -62,8 +66,8 @@ pub struct ClientArgs {
 pub fn run(args: ClientArgs) -> anyhow::Result<ExitCode> {
     match &args.script {
         Some(script) => {
-            let lines: Box<dyn BufRead> = if script.as_os_str() == "-" {
-                Box::new(std::io::stdin().lock())
+            let lines: Box<dyn BufRead + Send> = if script.as_os_str() == "-" {
+                Box::new(BufReader::new(std::io::stdin()))
             } else {
                 let file =
                     File::open(script).with_context(|| format!("cannot read the script {}", script.display()))?;
@@ -104,53 +108,63 @@ async fn run_single(args: &ClientArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Sends the lines in order over one connection, several ahead of their answers, and prints the answers in the same order.
-async fn run_script(args: &ClientArgs, mut lines: impl BufRead) -> anyhow::Result<ExitCode> {
+/// Sends the lines in order over one connection, several ahead of their answers, and prints the answers in the same order, each
+/// as soon as it is there.
+async fn run_script(args: &ClientArgs, lines: impl BufRead + Send + 'static) -> anyhow::Result<ExitCode> {
     let mut client = args.connect.client().await?;
-    let mut out = std::io::stdout();
-    let mut lines_in_flight: VecDeque<u64> = VecDeque::new();
-    let mut line_number = 0;
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read_len = std::io::Read::take(&mut lines, LINE_LEN_MAX).read_until(b'\n', &mut line);
-        if read_len.with_context(|| format!("cannot read line {} of the script", line_number + 1))? == 0 {
-            break;
+    let (lines_out, mut lines_in) = mpsc::channel(AHEAD_LEN_MAX);
+    // Reading may wait for a person or a pipe, so it has a thread of its own; it ends with the process.
+    std::thread::spawn(move || read_script(lines, &lines_out));
+    let mut sent_lines: VecDeque<u64> = VecDeque::new();
+    let mut at_end = false;
+    while !at_end || !sent_lines.is_empty() {
+        tokio::select! {
+            line = lines_in.recv(), if !at_end && sent_lines.len() < AHEAD_LEN_MAX => match line {
+                Some(line) => {
+                    let (line_number, words) = line?;
+                    client.send(|number| ClientMessage::Request { number, words });
+                    sent_lines.push_back(line_number);
+                }
+                None => at_end = true,
+            },
+            body = client.next_in_order(), if !sent_lines.is_empty() => {
+                let line_number = sent_lines.pop_front().expect("the branch is for lines that were sent");
+                match body.with_context(|| format!("line {line_number} of the script was not answered"))? {
+                    ServerBody::Answer(answer) => print_answer(&mut std::io::stdout(), &answer, args.json)?,
+                    other => return Err(unexpected(&other)),
+                }
+            }
         }
-        line_number += 1;
-        if line.len() as u64 == LINE_LEN_MAX && line.last() != Some(&b'\n') {
-            lines.skip_until(b'\n').context("cannot read the script")?;
-        }
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim();
-        if text.is_empty() || text.starts_with('#') {
-            continue;
-        }
-        if lines_in_flight.len() >= IN_FLIGHT_PER_CLIENT_MAX / 2 {
-            print_next(&mut client, &mut lines_in_flight, &mut out, args.json).await?;
-        }
-        let words = text.split_whitespace().map(str::to_owned).collect();
-        client.send(|number| ClientMessage::Request { number, words });
-        lines_in_flight.push_back(line_number);
-    }
-    while !lines_in_flight.is_empty() {
-        print_next(&mut client, &mut lines_in_flight, &mut out, args.json).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn print_next(
-    client: &mut Client,
-    lines_in_flight: &mut VecDeque<u64>,
-    out: &mut impl Write,
-    json: bool,
-) -> anyhow::Result<()> {
-    let line = *lines_in_flight.front().expect("the caller has sent a line");
-    let body = client.next_in_order().await.with_context(|| format!("line {line} of the script was not answered"))?;
-    lines_in_flight.pop_front();
-    match body {
-        ServerBody::Answer(answer) => print_answer(out, &answer, json),
-        other => Err(unexpected(&other)),
+/// A request of a script: the number of its line, and its words.
+type ScriptLine = anyhow::Result<(u64, Vec<String>)>;
+
+/// Reads a script to its end, or until nobody wants its lines any more.
+fn read_script(mut lines: impl BufRead, requests: &mpsc::Sender<ScriptLine>) {
+    let mut line = Vec::new();
+    for line_number in 1.. {
+        line.clear();
+        let read = Read::take(&mut lines, LINE_LEN_MAX).read_until(b'\n', &mut line);
+        let is_cut = line.len() as u64 == LINE_LEN_MAX && line.last() != Some(&b'\n');
+        let read = read.and_then(|len| if is_cut { lines.skip_until(b'\n').map(|_| len) } else { Ok(len) });
+        let request = match read {
+            Ok(0) => return,
+            Ok(_) => {
+                let text = String::from_utf8_lossy(&line);
+                if text.trim().is_empty() || text.trim_start().starts_with('#') {
+                    continue;
+                }
+                Ok((line_number, text.split_whitespace().map(str::to_owned).collect()))
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot read line {line_number} of the script")),
+        };
+        let is_error = request.is_err();
+        if requests.blocking_send(request).is_err() || is_error {
+            return;
+        }
     }
 }
 

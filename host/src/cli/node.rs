@@ -36,7 +36,7 @@ pub fn run(args: NodeArgs) -> anyhow::Result<ExitCode> {
     runtime.shutdown_background();
     match ended {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) if error.is_address_in_use() => {
+        Err(error) if args.supervised && error.is_address_in_use() => {
             eprintln!("dsms: {}: {error}", args.name);
             Ok(ExitCode::from(ADDRESS_IN_USE_EXIT))
         }

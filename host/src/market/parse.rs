@@ -53,6 +53,8 @@ impl fmt::Display for BadRequest {
     }
 }
 
+impl std::error::Error for BadRequest {}
+
 /// Reads one request from its words.
 pub fn parse_request<W: AsRef<str>>(words: &[W]) -> Result<Request, BadRequest> {
     let (positional, buyer) = split_buyer(words)?;

@@ -14,7 +14,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use crate::protocol::client_message::{ClientMessage, ServerBody, ServerMessage};
 use crate::protocol::id::{ClientId, RequestNumber};
 
-use super::frames::{FrameError, FrameReader, SERVER_FRAME_LEN_MAX, put_frame};
+use super::frames::{CLIENT_FRAME_LEN_MAX, FrameError, FrameReader, SERVER_FRAME_LEN_MAX, put_frame};
 
 /// How long to wait between two attempts to connect.
 const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(50);
@@ -205,10 +205,12 @@ impl Connection {
     }
 
     fn put(&mut self, message: &ClientMessage) {
-        // Words longer than a message may be are sent as none at all, which the front end refuses by the name of the field.
-        if put_frame(message, &mut self.outgoing).is_err()
-            && let ClientMessage::Request { number, .. } = message
-        {
+        let start = self.outgoing.len();
+        let fits =
+            put_frame(message, &mut self.outgoing).is_ok() && self.outgoing.len() - start <= CLIENT_FRAME_LEN_MAX;
+        // Words longer than a frame may be are sent as none at all, which the front end refuses as a bad request.
+        if !fits && let ClientMessage::Request { number, .. } = message {
+            self.outgoing.truncate(start);
             put_frame(&ClientMessage::Request { number: *number, words: Vec::new() }, &mut self.outgoing)
                 .expect("an empty request fits a message");
         }

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::MissedTickBehavior;
 
 use crate::protocol::client_message::{ClientMessage, ServerBody, ServerMessage};
 use crate::protocol::front_end::ConnectionId;
@@ -23,6 +24,9 @@ use super::frames::{CLIENT_FRAME_LEN_MAX, FrameError, FrameReader, put_frame};
 
 /// How long a new connection may take to say who it is. Silent strangers hold a place no longer than this.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Answers are gathered up to this many bytes before they are written.
+const WRITE_LEN: usize = 64 * 1024;
 
 /// How long a last word to a client may take to be written.
 const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(1);
@@ -93,6 +97,7 @@ impl Connections {
 async fn accept(listener: TcpListener, incoming: mpsc::Sender<Incoming>) {
     let open = Arc::new(AtomicUsize::new(0));
     let mut again = tokio::time::interval(ACCEPT_AGAIN_AFTER);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for number in 0.. {
         let stream = loop {
             match listener.accept().await {
@@ -182,6 +187,11 @@ async fn write_answers(
                 let refused = ServerBody::Refused("the answer is longer than a message may be".to_owned());
                 put_frame(&ServerMessage { number: message.number, body: refused }, &mut frames)
                     .expect("a sentence fits a message");
+            }
+            // Long answers are written one by one, so that a slow reader costs one of them and not a batch.
+            if frames.len() > WRITE_LEN {
+                write.write_all(&frames).await?;
+                frames = Vec::new();
             }
         }
         write.write_all(&frames).await?;

@@ -26,6 +26,10 @@ const AT_ONCE_LEN_MAX: usize = 4;
 /// A module whose calls take longer than this is not called at once: handing over costs some tens of microseconds.
 const QUICK_CALL_MAX: Duration = Duration::from_micros(50);
 
+/// A budget that a call can use up in a second or so. With a larger one no call is made on the network thread, however quick the
+/// module has been.
+const AT_ONCE_FUEL_MAX: u64 = 1_000_000_000;
+
 /// What became of one run: one result an order.
 pub type RunResults = Vec<Result<Executed, GuestFault>>;
 
@@ -34,6 +38,7 @@ pub type RunResults = Vec<Result<Executed, GuestFault>>;
 pub struct Executor<M> {
     module: Arc<Mutex<Result<M, GuestFault>>>,
     clock: Clock,
+    may_run_at_once: bool,
     /// How long the slower ones of recent calls took; `None` until there was one.
     call_took: Option<Duration>,
     /// Runs at the thread. While there are any, later ones must go there too.
@@ -44,7 +49,9 @@ pub struct Executor<M> {
 
 impl<M: Module + Send + 'static> Executor<M> {
     /// Starts the thread with a module, or with the fault that it could not be instantiated for.
-    pub fn start(module: Result<M, GuestFault>, clock: Clock) -> Executor<M> {
+    ///
+    /// `fuel_per_call` is what bounds a call.
+    pub fn start(module: Result<M, GuestFault>, fuel_per_call: u64, clock: Clock) -> Executor<M> {
         let module = Arc::new(Mutex::new(module));
         // The replica manager has at most RUNS_LEN_MAX runs here, so neither side ever waits for room.
         let (runs, runs_in) = mpsc::sync_channel::<Vec<Order>>(RUNS_LEN_MAX);
@@ -59,14 +66,22 @@ impl<M: Module + Send + 'static> Executor<M> {
         };
         let thread = std::thread::Builder::new().name("executor".to_owned()).stack_size(STACK_LEN).spawn(body);
         thread.expect("the system can start one more thread");
-        Executor { module, clock, call_took: None, handed_over_len: 0, runs, results }
+        Executor {
+            module,
+            clock,
+            may_run_at_once: fuel_per_call <= AT_ONCE_FUEL_MAX,
+            call_took: None,
+            handed_over_len: 0,
+            runs,
+            results,
+        }
     }
 
     /// Takes one run. Returns its results if it was executed at once; otherwise [`Executor::next`] will.
     pub fn submit(&mut self, run: Vec<Order>) -> Option<RunResults> {
         let is_short =
             run.len() <= AT_ONCE_LEN_MAX && run.iter().all(|order| matches!(order.command, Command::Request(_)));
-        let is_quick = self.call_took.is_some_and(|took| took <= QUICK_CALL_MAX);
+        let is_quick = self.may_run_at_once && self.call_took.is_some_and(|took| took <= QUICK_CALL_MAX);
         if self.handed_over_len == 0 && is_short && is_quick {
             let (results, took) = execute(&self.module, &run, self.clock);
             self.learn(took);
@@ -152,7 +167,7 @@ mod tests {
     }
 
     fn executor() -> Executor<WhoCalls> {
-        Executor::start(Ok(WhoCalls { caller: std::thread::current().id() }), Clock::start())
+        Executor::start(Ok(WhoCalls { caller: std::thread::current().id() }), 1, Clock::start())
     }
 
     fn run(len: usize, command: Command) -> Vec<Order> {
@@ -197,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_module_that_could_not_be_instantiated_answers_with_its_fault() {
-        let mut executor: Executor<WhoCalls> = Executor::start(Err(GuestFault::StackOverflow), Clock::start());
+        let mut executor: Executor<WhoCalls> = Executor::start(Err(GuestFault::StackOverflow), 1, Clock::start());
         assert_eq!(executor.submit(run(2, request())), None);
         assert_eq!(next(&mut executor), vec![Err(GuestFault::StackOverflow); 2]);
     }

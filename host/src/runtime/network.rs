@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 
 use crate::protocol::channel::ChannelEvent;
-use crate::protocol::channel::limits::DATAGRAM_LEN_DEFAULT;
+use crate::protocol::channel::limits::{BACKLOG_LEN_MAX, DATAGRAM_LEN_DEFAULT};
 use crate::protocol::endpoint::{Endpoint, NotSent};
 use crate::protocol::id::{NodeId, SessionId};
 use crate::protocol::message::Message;
@@ -36,6 +36,8 @@ pub struct Network {
     /// The node's log.
     pub log: Log,
     dropped: Dropped,
+    /// The last turn left datagrams in the socket.
+    flooded: bool,
     received: Vec<u8>,
     sent: Vec<u8>,
 }
@@ -77,6 +79,7 @@ impl Network {
             clock,
             log,
             dropped: Dropped::default(),
+            flooded: false,
             received,
             sent: Vec::new(),
         }
@@ -94,6 +97,10 @@ impl Network {
 
     /// Waits until a datagram is there, or a deadline of the channels or of the core has come.
     pub async fn wait(&self, core_deadline: Option<(Instant, &'static str)>) {
+        if self.flooded {
+            // More is there already. Let the process's other tasks, and its end, have their turn first.
+            return tokio::task::yield_now().await;
+        }
         let deadline = earliest(core_deadline, self.endpoint.poll_timeout());
         let patience = deadline.map_or(TURN_MAX, |(at, _)| at.since(self.now()).min(TURN_MAX));
         let _or_a_deadline = tokio::time::timeout(patience, self.socket.readable()).await;
@@ -103,10 +110,14 @@ impl Network {
     pub fn receive(&mut self) -> Instant {
         let now = self.now();
         // What has arrived may make a deadline void, so it goes first.
+        self.flooded = true;
         for _ in 0..DATAGRAMS_PER_TURN_MAX {
             match self.socket.try_recv_from(&mut self.received) {
                 Ok((len, _)) => self.on_datagram(len, now),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.flooded = false;
+                    break;
+                }
                 // A peer's port that nobody listens on comes back as an error of an earlier send: the channel repeats.
                 Err(_) => self.dropped.unsent += 1,
             }
@@ -134,6 +145,11 @@ impl Network {
         for NotSent { to, error } in self.endpoint.send(to, message) {
             self.log.warn(format_args!("not sent {} to={to} reason=\"{error}\"", message.name()));
         }
+    }
+
+    /// Whether so much waits for a peer that nothing should be made for it that can wait.
+    pub fn is_backlogged(&self, peer: NodeId) -> bool {
+        self.endpoint.backlog_len(peer) > BACKLOG_LEN_MAX / 2
     }
 
     /// Sends all that the channels have to send now.

@@ -106,7 +106,7 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
             NodeId::ReplicaManager(replica) => {
                 let module = load_module(&config, replica)?;
                 network.log.info(format_args!("listening udp={address} module={}", module.digest().short()));
-                run_replica_manager(network, replica, module).await
+                run_replica_manager(network, replica, module, config.module_limits.fuel_per_call).await
             }
         }
     };
@@ -163,20 +163,30 @@ fn drain_sequencer(core: &mut Sequencer, network: &mut Network) {
     }
 }
 
-async fn run_replica_manager(mut network: Network, replica: ReplicaId, module: LoadedModule) -> Result<(), NodeError> {
+async fn run_replica_manager(
+    mut network: Network,
+    replica: ReplicaId,
+    module: LoadedModule,
+    fuel_per_call: u64,
+) -> Result<(), NodeError> {
     let mut core = ReplicaManager::new(replica, module.digest(), network.now());
-    let mut executor = Executor::start(module.instantiate(), network.clock());
+    let mut executor = Executor::start(module.instantiate(), fuel_per_call, network.clock());
     loop {
         let executed = tokio::select! {
             () = network.wait(core.poll_timeout()) => None,
-            results = executor.next() => Some(results),
+            // Replies that the front end does not take yet stay with the executor, which then waits as well.
+            results = executor.next(), if !network.is_backlogged(NodeId::FrontEnd) => Some(results),
         };
         let now = network.receive();
-        let mut next_executed = executed.or_else(|| executor.try_next());
-        while let Some(results) = next_executed {
+        if let Some(results) = executed {
             core.handle_executed(results, now);
             drain_replica_manager(&mut core, &mut network, &mut executor, now);
-            next_executed = executor.try_next();
+        }
+        while !network.is_backlogged(NodeId::FrontEnd)
+            && let Some(results) = executor.try_next()
+        {
+            core.handle_executed(results, now);
+            drain_replica_manager(&mut core, &mut network, &mut executor, now);
         }
         while !core.is_saturated()
             && let Some((from, message)) = network.poll_message()

@@ -1,23 +1,29 @@
 //! When a process is to end: on a signal, or when the process that started it is gone.
 
 use std::io::Read;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+
+/// How long an orphaned process may take to end in order.
+const ORPHAN_GRACE: Duration = Duration::from_secs(2);
 
 /// Requests to end this process.
 #[derive(Debug)]
 pub struct Stop {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
     orphaned: Option<oneshot::Receiver<()>>,
 }
 
 impl Stop {
-    /// Listens for SIGINT and SIGTERM. Must be called within a runtime.
+    /// Listens for SIGINT, SIGTERM and SIGHUP. Must be called within a runtime.
     pub fn on_signals() -> std::io::Result<Stop> {
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Stop { interrupt, terminate, orphaned: None })
+        let [interrupt, terminate, hang_up] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Stop { interrupt: interrupt?, terminate: terminate?, hang_up: hang_up?, orphaned: None })
     }
 
     /// Listens for the end of standard input as well. The process that started this one holds its other end and never writes,
@@ -29,6 +35,9 @@ impl Stop {
             let mut ignored = [0; 64];
             while std::io::stdin().lock().read(&mut ignored).is_ok_and(|len| len > 0) {}
             let _ending_already = gone.send(());
+            // Should the other threads be busy, with compiling a module, say, this one ends the process.
+            std::thread::park_timeout(ORPHAN_GRACE);
+            std::process::exit(0);
         });
         self
     }
@@ -44,6 +53,7 @@ impl Stop {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
             () = orphaned => {}
         }
     }

@@ -7,6 +7,22 @@
 //!
 //! What is absent: clocks, randomness, files, threads, and any parsing. Identifiers arrive typed and valid. A request
 //! that is sent twice is executed twice; recognising a retry is the host's affair.
+//!
+//! ```
+//! use dsms_reference::ReferenceMarket;
+//! use dsms_reference::types::*;
+//!
+//! let mut market = ReferenceMarket::new();
+//! let id = ShareId { market: Market::Nyk, slot: Slot::Morning, date: Date { year: 2025, month: 9, day: 10 } };
+//! let share = Share { share_type: ShareType::Equity, id };
+//! let admin = Caller::Admin(AdminId { market: Market::Nyk, number: 1001 });
+//! let add = Operation::AddShare(AddShare { share, capacity: 100 });
+//! assert_eq!(market.execute(&Request { caller: admin, operation: add }), Outcome::Added(Added { capacity: 100 }));
+//!
+//! let again = Request { caller: admin, operation: add };
+//! assert_eq!(market.execute(&again), Outcome::Refused(Refusal::AlreadyExists));
+//! assert_eq!(market.export_state().shares.len(), 1);
+//! ```
 
 mod calendar;
 #[cfg(target_family = "wasm")]
