@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::protocol::client_message::{ClientMessage, ServerBody, shared_digest};
+use crate::protocol::id::ReplicaId;
 use crate::protocol::message::Response;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
@@ -29,6 +30,7 @@ pub fn run(args: DigestArgs) -> anyhow::Result<ExitCode> {
         let body = args.connect.client().await?.call(|number| ClientMessage::Digest { number }).await?;
         match body {
             ServerBody::Digests { sequence, responses } => Ok((sequence, responses)),
+            ServerBody::Answer(answer) => anyhow::bail!("{answer}"),
             other => Err(unexpected(&other)),
         }
     })?;
@@ -52,7 +54,19 @@ pub fn run(args: DigestArgs) -> anyhow::Result<ExitCode> {
         for (replica, response) in &responses {
             say!("#{sequence} {replica}  {}", digest(response).unwrap_or_else(|error| error));
         }
-        say!("{}", if shared.is_some() { "all states are equal" } else { "the states are NOT equal" });
+        say!("{}", verdict(&responses, shared.is_some()));
     }
     Ok(ExitCode::from(u8::from(shared.is_none())))
+}
+
+/// What the digests amount to, in words: states that differ are another matter than states that are not known.
+fn verdict(responses: &[(ReplicaId, Option<Response>)], all_equal: bool) -> String {
+    let given: Vec<_> = responses.iter().filter(|(_, one)| matches!(one, Some(Response::StateDigest(_)))).collect();
+    let equal = given.iter().all(|(_, one)| *one == given[0].1);
+    match (all_equal, equal, given.len()) {
+        (true, ..) => "all states are equal".to_owned(),
+        (false, false, _) => "the states are NOT equal".to_owned(),
+        (false, true, 0) => "no state is known".to_owned(),
+        (false, true, len) => format!("the {len} of {} states that are known are equal", responses.len()),
+    }
 }

@@ -124,8 +124,10 @@ impl Shell {
 
     async fn on_line(&mut self, line: &str) {
         let words: Vec<&str> = line.split_whitespace().collect();
+        let first = words.first().map(|word| word.to_lowercase()).unwrap_or_default();
+        let words: Vec<&str> = [first.as_str()].into_iter().chain(words.into_iter().skip(1)).collect();
         match words.as_slice() {
-            [] => {}
+            [comment, ..] if comment.is_empty() || comment.starts_with('#') => {}
             ["help" | "?"] => say!("{HELP}"),
             ["json"] => {
                 self.json = !self.json;

@@ -15,10 +15,15 @@ use crate::protocol::time::Instant;
 use super::connect::{ConnectArgs, block_on, unexpected};
 use super::output::say;
 
+/// Begins the further lines of an outcome, below its first.
+const CONTINUED: &str = "\n                             ";
+
 /// Exit code when the place is not in the ledger.
 const NOT_RECORDED_EXIT: u8 = 1;
 
 /// Show what happened to one request: what was asked, each replica's outcome and time, what was released when and why.
+///
+/// Exit code 0, or 1 when the ledger does not hold that place (any more).
 #[derive(Debug, Args)]
 pub struct WhyArgs {
     /// The request's sequence number, as its answer gave it.
@@ -107,6 +112,7 @@ fn print_record(record: &Record, quorum: usize) {
                     _ => "",
                 };
                 let words = response_words(&reply.response, record);
+                let words = words.replace('\n', CONTINUED);
                 say!("  {replica}   {:>11}  {words}{verdict}", after(record, reply.at));
             }
         }
@@ -116,7 +122,7 @@ fn print_record(record: &Record, quorum: usize) {
         Some(Conclusion::Released { at, matching_len, response }) => say!(
             "  released    {:>11}  {}: {matching_len} replicas shared it, {quorum} were needed",
             after(record, *at),
-            response_words(response, record).lines().next().unwrap_or_default(),
+            response_words(response, record).lines().next().unwrap_or_default().trim_end_matches(':'),
         ),
         Some(Conclusion::NoAgreement { at }) => {
             say!("  no agreement {:>10}  no {quorum} replicas can share an outcome", after(record, *at));

@@ -198,6 +198,14 @@ impl FrontEnd {
         let Some(record) = self.ledger.record_mut(sequence) else {
             return self.ignored(NodeId::Sequencer, "sequenced", "the ledger has forgotten this place");
         };
+        if record.asked.is_some_and(|asked| asked.id != id) {
+            // Its order is lost, and with it this request; the time-out will say so.
+            return self.ignored(
+                NodeId::Sequencer,
+                "sequenced",
+                "the number was given before: the sequencer has been restarted",
+            );
+        }
         pending.sequence = Some(sequence);
         let Pending { command, submitted_at, .. } = *pending;
         record.asked = Some(Asked { id, command, submitted_at, sequenced_at: now });

@@ -149,6 +149,11 @@ impl ClusterDirectory {
 pub fn read_key(path: &Path) -> Result<ClusterKey, DirectoryError> {
     let key_error =
         |problem: &str| DirectoryError::Key { path: path.display().to_string(), problem: problem.to_owned() };
+    if !path.exists() {
+        return Err(key_error(
+            "there is no key; `dsms up` draws one, or write one with: openssl rand -hex 32 > FILE, chmod 600 FILE",
+        ));
+    }
     let file = File::open(path).map_err(io_error(path))?;
     let metadata = file.metadata().map_err(io_error(path))?;
     if metadata.mode() & 0o077 != 0 {

@@ -53,6 +53,7 @@ struct Dropped {
     unsent: u64,
     /// What of this was logged, and when.
     logged_sum: u64,
+    logged_unsealed: u64,
     logged_at: Instant,
 }
 
@@ -185,12 +186,19 @@ impl Network {
     }
 
     fn log_dropped(&mut self, now: Instant) {
-        let Dropped { unsealed, refused, unsent, logged_sum, logged_at } = self.dropped;
+        let Dropped { unsealed, refused, unsent, logged_sum, logged_at, .. } = self.dropped;
         let sum = unsealed + refused + unsent;
         if sum > logged_sum && now.since(logged_at) >= Duration::from_secs(1) {
             self.dropped.logged_sum = sum;
             self.dropped.logged_at = now;
-            self.log.warn(format_args!("dropped datagrams unsealed={unsealed} refused={refused} unsent={unsent}"));
+            // Late and repeated ones are everyday; only what is not sealed by our key comes from a stranger.
+            let words = format!("dropped datagrams unsealed={unsealed} refused={refused} unsent={unsent}");
+            if unsealed > self.dropped.logged_unsealed {
+                self.log.warn(words)
+            } else {
+                self.log.info(words)
+            }
+            self.dropped.logged_unsealed = unsealed;
         }
     }
 }

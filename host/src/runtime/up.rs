@@ -135,7 +135,13 @@ impl Cluster {
                 () = stop.requested() => return,
             };
             let (node, status) = ended;
-            log_line(&format!("{node} ended ({status}); the cluster goes on as far as its mode allows"));
+            let consequence = match node {
+                NodeId::FrontEnd | NodeId::Sequencer => {
+                    "nothing can be answered without it; stop with Ctrl-C and start anew"
+                }
+                NodeId::ReplicaManager(_) => "the others go on if they are enough for the mode; it stays out",
+            };
+            log_line(&format!("dsms: {node} ended ({status}): {consequence}"));
             if self.nodes.iter().all(|node| node.ended) {
                 return;
             }
