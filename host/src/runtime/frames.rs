@@ -16,6 +16,9 @@ use crate::protocol::wire::{self, DecodeError, MESSAGE_LEN_MAX, TooLong};
 /// Bytes of the length in front of each frame.
 const LENGTH_LEN: usize = 4;
 
+/// Room for one read, in bytes: some dozens of requests.
+const READ_LEN: usize = 4096;
+
 /// Longest frame a client may send, in bytes. A request takes less than two hundred; clients control it.
 pub const CLIENT_FRAME_LEN_MAX: usize = 64 * 1024;
 
@@ -57,6 +60,8 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
             if let Some(frame) = self.codec.decode(&mut self.buffer)? {
                 return Ok(wire::decode(&frame)?);
             }
+            // The codec makes room for one frame at a time; with more, one read takes all that have arrived.
+            self.buffer.reserve(READ_LEN);
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Err(FrameError::Closed);
             }
