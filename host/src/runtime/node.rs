@@ -272,3 +272,15 @@ fn drain_front_end(core: &mut FrontEnd, network: &mut Network, connections: &Con
 fn log(log: &mut Log, event: &Event) {
     if event.is_warning() { log.warn(event) } else { log.info(event) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::quorum::Tolerance;
+
+    #[test]
+    fn the_limits_of_a_configuration_that_says_nothing_are_those_of_the_sandbox() {
+        let config = ClusterConfig::for_mode(Tolerance::BYZANTINE, None, Vec::new()).unwrap();
+        assert_eq!(sandbox_limits(&config), SandboxLimits::default());
+    }
+}
