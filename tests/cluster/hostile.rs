@@ -2,8 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dsms::protocol::limits::CONNECTIONS_LEN_MAX;
+use rustix::process::Signal;
 
 use crate::harness::{Cluster, DEADLINE};
 
@@ -66,4 +69,28 @@ fn connections_beyond_the_bound_are_told_so_and_a_place_becomes_free_again() {
     let answered =
         (0..100).any(|_| cluster.request("NYKA1001", "add-share NYKM100925 Equity 3").0.get("sequence").is_some());
     assert!(answered);
+}
+
+#[test]
+fn a_flood_of_garbage_keeps_nobody_from_clients_or_from_ending() {
+    let mut cluster = Cluster::start(&[]);
+    let address = cluster.config().front_end.address;
+    let enough = Arc::new(AtomicBool::new(false));
+    let flooding = std::thread::spawn({
+        let enough = Arc::clone(&enough);
+        move || {
+            let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let mut sent_len = 0_u64;
+            while !enough.load(Ordering::Relaxed) {
+                // Once the front end has ended, nobody listens there, which is an error of the sender.
+                sent_len += u64::from(stranger.send_to(&[7; 100], address).is_ok());
+            }
+            sent_len
+        }
+    });
+    cluster.wait_for_log(&["dropped datagrams", "node=front-end "]);
+    assert_eq!(cluster.request("NYKA1001", "add-share NYKM100925 Equity 3").1, 0);
+    assert!(cluster.end_by(Signal::TERM).success());
+    enough.store(true, Ordering::Relaxed);
+    assert!(flooding.join().unwrap() > 1000, "the flood was one");
 }
