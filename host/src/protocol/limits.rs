@@ -47,7 +47,7 @@ pub const RUN_LEN_MAX: usize = 32;
 /// Most runs that are at the executor at once: one that executes, and one that waits so that it never idles.
 pub const RUNS_LEN_MAX: usize = 2;
 
-/// Most delivered orders that wait for the executor.
+/// Most delivered orders that are not replied to, at the executor or waiting for it.
 ///
 /// A slow module controls this length. Beyond it the replica manager stops delivering: the orders stay in the hold-back
 /// queue, then in the channel of the sequencer.

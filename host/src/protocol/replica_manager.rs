@@ -137,7 +137,7 @@ impl ReplicaManager {
 
     /// Whether so many orders wait for the executor that the driver should leave further messages in their channels.
     pub fn is_saturated(&self) -> bool {
-        self.waiting.len() >= DELIVERED_LEN_MAX
+        self.waiting.len() + self.in_progress.len() >= DELIVERED_LEN_MAX
     }
 
     fn on_order(&mut self, order: Order) {
@@ -446,6 +446,6 @@ mod tests {
             sequence += 1;
             deliver(&mut manager, order(sequence, sequence));
         }
-        assert!(manager.waiting.len() == DELIVERED_LEN_MAX && sequence as usize <= DELIVERED_LEN_MAX + RUNS_LEN_MAX);
+        assert_eq!((sequence as usize, manager.runs.len()), (DELIVERED_LEN_MAX, RUNS_LEN_MAX));
     }
 }

@@ -44,8 +44,10 @@ impl Sessions {
         self.by_last_use.insert(sequence, id.client);
         session.last_use = sequence;
         self.size_bytes += outcome.size_bytes();
-        let earlier = session.outcomes.insert(id.number, (sequence, outcome));
-        assert!(earlier.is_none(), "request {id} was executed twice, first at {:?}", earlier.map(|(first, _)| first));
+        // A client that the admissions have forgotten for its idleness, and this table has not, may have a request executed anew.
+        if let Some((_, earlier)) = session.outcomes.insert(id.number, (sequence, outcome)) {
+            self.size_bytes -= earlier.size_bytes();
+        }
         while session.outcomes.len() > IN_FLIGHT_PER_CLIENT_MAX {
             self.size_bytes -= session.forget_first();
         }
@@ -110,6 +112,16 @@ mod tests {
         }
         assert_eq!(sessions.look_up(id(1, 1)), None);
         assert!(sessions.look_up(id(1, 2)).is_some());
+    }
+
+    #[test]
+    fn a_request_that_is_executed_anew_replaces_its_outcome() {
+        let mut sessions = Sessions::default();
+        for sequence in 1..=3 {
+            sessions.record(id(1, 7), SequenceNumber(sequence), large());
+            assert_eq!(sessions.size_bytes, large().size_bytes());
+        }
+        assert_eq!(sessions.look_up(id(1, 7)).map(|(first, _)| first), Some(SequenceNumber(3)));
     }
 
     #[test]
