@@ -32,14 +32,4 @@ impl HoldBack {
     pub fn take(&mut self, sequence: SequenceNumber) -> Option<Order> {
         self.orders.remove(&sequence)
     }
-
-    /// How many orders wait.
-    pub fn len(&self) -> usize {
-        self.orders.len()
-    }
-
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.orders.is_empty()
-    }
 }
