@@ -93,9 +93,10 @@ fn ps_shows_every_node_and_why_shows_what_each_replica_said() {
     assert_eq!(names, ["front-end", "sequencer", "replica-1", "replica-2", "replica-3"]);
     let config = cluster.config();
     for (node, json) in config.nodes().into_iter().zip(nodes) {
+        let state = if node.replica().is_some() { "voting" } else { "up" };
         assert_eq!(
             (&json["state"], &json["address"]),
-            (&json!("up"), &json!(config.address_of(node).to_string())),
+            (&json!(state), &json!(config.address_of(node).to_string())),
             "{json}"
         );
         assert!(json["last_seen_ms"].as_u64().is_some_and(|ago| ago < 10_000), "{json}");

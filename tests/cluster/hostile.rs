@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dsms::protocol::limits::CONNECTIONS_LEN_MAX;
+use dsms::protocol::wire::VERSION;
 use rustix::process::Signal;
 
 use crate::harness::{Cluster, DEADLINE};
@@ -39,7 +40,7 @@ fn a_client_that_breaks_the_rules_is_told_so_and_others_are_not_disturbed() {
     half.write_all(&[0, 0, 0, 100, 1]).unwrap();
     for (sent, expected) in [
         (&[0xff, 0xff, 0xff, 0xff][..], "bytes at most"),
-        (&[0, 0, 0, 3, 1, 200, 200][..], "malformed"),
+        (&[0, 0, 0, 3, VERSION, 200, 200][..], "malformed"),
         (&[0, 0, 0, 1, 77][..], "version 77"),
         (b"GET / HTTP/1.1\r\nHost: dsms\r\n\r\n", "bytes at most"),
     ] {

@@ -1,9 +1,10 @@
 //! A cluster in virtual time on one thread, for transcripts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use dsms::market::{Context, GuestFault, Module, Outcome};
+use dsms::market::{BuyerId, Caller, Context, Digest, GuestFault, MarketState, Module, Operation, Outcome, Request};
 use dsms::native::NativeMarket;
 use dsms::protocol::channel::limits::DATAGRAM_LEN_DEFAULT;
 use dsms::protocol::client_message::{ClientMessage, ServerBody};
@@ -11,10 +12,11 @@ use dsms::protocol::endpoint::Endpoint;
 use dsms::protocol::front_end::{self, ConnectionId, FrontEnd, FrontEndConfig};
 use dsms::protocol::id::{ClientId, NodeId, RequestNumber, SessionId};
 use dsms::protocol::limits::REQUEST_TIMEOUT;
-use dsms::protocol::message::{Command, Message, Order, Response};
+use dsms::protocol::message::{Command, Message, Response};
+use dsms::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use dsms::protocol::quorum::Tolerance;
 use dsms::protocol::recipients::Recipients;
-use dsms::protocol::replica_manager::{self, Executed, ReplicaManager};
+use dsms::protocol::replica_manager::{self, Executed, ReplicaManager, ReplicaManagerConfig, StartFailure, Task};
 use dsms::protocol::sequencer::{self, Sequencer};
 use dsms::protocol::time::Instant;
 
@@ -35,15 +37,21 @@ const CONNECTION: ConnectionId = ConnectionId(1);
 enum Core {
     FrontEnd(FrontEnd),
     Sequencer(Sequencer),
-    ReplicaManager(ReplicaManager, Box<Replica>),
+    ReplicaManager(Box<ReplicaManager>, Box<Replica>),
 }
 
+/// A replica's module with the faults that a script gives it.
 #[derive(Default)]
 struct Replica {
     market: NativeMarket,
-    wrong: bool,
+    /// So many of its next outcomes are wrong.
+    wrong_len: u64,
+    /// The next call traps.
     trap: bool,
-    trapped: bool,
+    /// Every call at this place of the order traps, in every life.
+    trap_at: Option<u64>,
+    /// After its next request, if that is a purchase, it makes another one that nobody has asked for.
+    corrupt: bool,
 }
 
 struct Node {
@@ -55,7 +63,11 @@ struct Node {
 pub struct World {
     now: Instant,
     started: Instant,
+    tolerance: Tolerance,
+    modules_len: usize,
     nodes: BTreeMap<NodeId, Node>,
+    /// Nodes whose next piece of a checkpoint is garbled.
+    garbled: BTreeSet<NodeId>,
     /// Datagrams on their way: when they arrive, to whom, a number that keeps them in order, their bytes.
     in_flight: BTreeMap<(Instant, u64), (NodeId, Vec<u8>)>,
     sent_len: u64,
@@ -67,28 +79,20 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(mode: &str) -> World {
+    /// A cluster in the mode that the first word names; with `spares`, each replica has one.
+    pub fn new(words: &str) -> World {
+        let (mode, modules_len) = words.strip_suffix(" spares").map_or((words, 1), |mode| (mode, 2));
         let (_, tolerance) = *Tolerance::NAMED.iter().find(|(name, _)| *name == mode).expect("a named mode");
         let started = Instant(1_757_500_000_000_000);
         let replicas_len = tolerance.replicas_len_min();
         let ids = NodeId::all(replicas_len);
-        let config = FrontEndConfig { replicas_len, tolerance, request_timeout: REQUEST_TIMEOUT };
-        let node = |id: &NodeId| {
-            let core = match id {
-                NodeId::FrontEnd => Core::FrontEnd(FrontEnd::new(config)),
-                NodeId::Sequencer => Core::Sequencer(Sequencer::new(started)),
-                NodeId::ReplicaManager(replica) => {
-                    let digest = dsms::market::Digest::of_bytes(b"native");
-                    Core::ReplicaManager(ReplicaManager::new(*replica, digest, started), Box::default())
-                }
-            };
-            let endpoint = Endpoint::new(*id, ids.iter().copied(), SessionId(1), DATAGRAM_LEN_DEFAULT);
-            (*id, Node { core, endpoint, retransmitted: BTreeMap::new() })
-        };
         let mut world = World {
             now: started,
             started,
-            nodes: ids.iter().map(node).collect(),
+            tolerance,
+            modules_len,
+            nodes: ids.iter().map(|id| (*id, Node::new(*id, tolerance, modules_len, 1, started))).collect(),
+            garbled: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             sent_len: 0,
             dropping: BTreeSet::new(),
@@ -120,7 +124,13 @@ impl World {
             ["drop", from, "->", to] => drop(self.dropping.insert((node(from), node(to)))),
             ["cut", name] => drop(self.cut.insert(node(name))),
             ["heal", name] => drop(self.cut.remove(&node(name))),
-            ["wrong", name] => self.replica(node(name)).wrong = true,
+            ["wrong", name] => self.replica(node(name)).wrong_len = 1,
+            ["wrong", name, len] => self.replica(node(name)).wrong_len = len.parse().expect("how many outcomes"),
+            ["trap", name, place] => self.replica(node(name)).trap_at = Some(place.parse().expect("a place")),
+            ["corrupt", name] => self.replica(node(name)).corrupt = true,
+            ["garble", name] => drop(self.garbled.insert(node(name))),
+            ["restart", name] => self.restart(node(name)),
+            ["barrier"] => self.client(ClientMessage::Digest { number: RequestNumber(1_000_000 + self.sent_len) }),
             ["trap", name] => self.replica(node(name)).trap = true,
             ["pass", ms] => {
                 let until = self.now + Duration::from_millis(ms.parse().expect("milliseconds"));
@@ -130,6 +140,14 @@ impl World {
             ["settle"] => self.settle(),
             _ => panic!("not a line of script: {line}"),
         }
+    }
+
+    /// A new process in place of the old one, which has forgotten everything.
+    fn restart(&mut self, id: NodeId) {
+        self.say(&format!("{id:<11} its process ends, and a new one begins"));
+        self.nodes.insert(id, Node::new(id, self.tolerance, self.modules_len, 1 + self.sent_len, self.now));
+        self.cut.remove(&id);
+        self.turn(id);
     }
 
     fn replica(&mut self, node: NodeId) -> &mut Replica {
@@ -191,12 +209,12 @@ impl World {
         while let Some((peer, event)) = node.endpoint.poll_event() {
             said.push(format!("{id:<11} {peer}: {event:?}").split(" {").next().unwrap().to_owned());
         }
-        while let Some((from, message)) = node.endpoint.poll_message() {
+        while let Some((from, message)) = node.endpoint.poll_message(None) {
             node.handle_message(from, message.expect("our own messages can be decoded"), now);
-            node.drain(id, now, &mut said);
+            node.drain(id, now, &mut said, &mut self.garbled);
         }
         node.handle_timeout(now);
-        node.drain(id, now, &mut said);
+        node.drain(id, now, &mut said, &mut self.garbled);
         let mut datagram = Vec::new();
         while let Some(to) = node.endpoint.poll_transmit(now, &mut datagram) {
             let repeated = node.repeated_to(to);
@@ -225,6 +243,34 @@ impl World {
 }
 
 impl Node {
+    fn new(id: NodeId, tolerance: Tolerance, modules_len: usize, session: u64, now: Instant) -> Node {
+        let replicas_len = tolerance.replicas_len_min();
+        let suspicion = SuspicionPolicy::default();
+        let core = match id {
+            NodeId::FrontEnd => Core::FrontEnd(FrontEnd::new(FrontEndConfig {
+                replicas_len,
+                tolerance,
+                request_timeout: REQUEST_TIMEOUT,
+                suspicion,
+            })),
+            NodeId::Sequencer => Core::Sequencer(Sequencer::new(1, now)),
+            NodeId::ReplicaManager(replica) => {
+                let config = ReplicaManagerConfig {
+                    replica,
+                    replicas_len,
+                    tolerance,
+                    modules: (0..modules_len).map(|module| Digest::of_bytes(&[module as u8])).collect(),
+                    suspicion,
+                    recovery: RecoveryPolicy::default(),
+                    process: 1,
+                };
+                Core::ReplicaManager(Box::new(ReplicaManager::new(config, now)), Box::default())
+            }
+        };
+        let endpoint = Endpoint::new(id, NodeId::all(replicas_len), SessionId(session), DATAGRAM_LEN_DEFAULT);
+        Node { core, endpoint, retransmitted: BTreeMap::new() }
+    }
+
     fn deadline(&self) -> Option<Instant> {
         let core = match &self.core {
             Core::FrontEnd(core) => core.poll_timeout(),
@@ -251,7 +297,7 @@ impl Node {
     }
 
     /// Does what the core asks for, and says what a person would want to know.
-    fn drain(&mut self, id: NodeId, now: Instant, said: &mut Vec<String>) {
+    fn drain(&mut self, id: NodeId, now: Instant, said: &mut Vec<String>, garbled: &mut BTreeSet<NodeId>) {
         loop {
             let transmit = match &mut self.core {
                 Core::FrontEnd(core) => match core.poll_output() {
@@ -279,11 +325,17 @@ impl Node {
                 Core::ReplicaManager(core, replica) => match core.poll_output() {
                     None => return,
                     Some(replica_manager::Output::Transmit { to, message }) => (to, message),
-                    Some(replica_manager::Output::Execute(run)) => {
-                        let results = run.iter().map(|order| replica.execute(order)).collect();
-                        let sequences: Vec<String> = run.iter().map(|order| format!("#{}", order.sequence)).collect();
-                        said.push(format!("{id:<11} execute {}", sequences.join(" ")));
-                        core.handle_executed(results, now);
+                    Some(replica_manager::Output::Start { incarnation, module, state }) => {
+                        let with = if state.is_some() { "with a checkpoint" } else { "empty" };
+                        said.push(format!("{id:<11} start module {module} {with}"));
+                        let started = replica.start(module, state.as_deref());
+                        core.handle_started(incarnation, started, now);
+                        continue;
+                    }
+                    Some(replica_manager::Output::Execute { incarnation, run }) => {
+                        let places: Vec<String> = run.iter().map(|task| format!("#{}", task.order.sequence)).collect();
+                        said.push(format!("{id:<11} execute {}", places.join(" ")));
+                        core.handle_executed(incarnation, replica.execute(&run), now);
                         continue;
                     }
                     Some(replica_manager::Output::Event(event)) => {
@@ -292,7 +344,12 @@ impl Node {
                     }
                 },
             };
-            let (to, message) = transmit;
+            let (to, mut message) = transmit;
+            if let Message::State { bytes, .. } = &mut message
+                && garbled.remove(&id)
+            {
+                bytes.iter_mut().for_each(|byte| *byte ^= 1);
+            }
             if let Some(words) = message_words(&message, to) {
                 said.push(format!("{id:<11} {words}"));
             }
@@ -308,21 +365,58 @@ impl Node {
 }
 
 impl Replica {
-    fn execute(&mut self, order: &Order) -> Result<Executed, GuestFault> {
-        let Command::Request(request) = &order.command else {
-            return self.market.export_state().map(|state| Executed::StateDigest(state.digest()));
-        };
-        if self.trapped {
-            return Err(GuestFault::Finished);
+    fn start(&mut self, module: usize, state: Option<&MarketState>) -> Result<(), StartFailure> {
+        self.market = NativeMarket::new();
+        // A spare has none of the faults of the first one.
+        if module > 0 {
+            *self = Replica::default();
         }
-        if std::mem::take(&mut self.trap) {
-            self.trapped = true;
+        match state {
+            Some(state) => self.market.import_state(state).map_err(StartFailure::Fault)?.map_err(StartFailure::Refused),
+            None => Ok(()),
+        }
+    }
+
+    /// One result a task, up to the first fault.
+    fn execute(&mut self, run: &[Task]) -> Vec<Result<Executed, GuestFault>> {
+        let mut results = Vec::new();
+        for task in run {
+            results.push(self.execute_one(task));
+            if results.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        results
+    }
+
+    fn execute_one(&mut self, Task { order, execute, checkpoint }: &Task) -> Result<Executed, GuestFault> {
+        if std::mem::take(&mut self.trap) || self.trap_at == Some(order.sequence.0) {
             return Err(GuestFault::Trap("unreachable".to_owned()));
         }
-        let context = Context { sequence_number: order.sequence.0, time_ms: order.time_ms };
-        let outcome = self.market.execute(context, request)?;
-        let wrong = std::mem::take(&mut self.wrong);
-        Ok(Executed::Outcome(if wrong { Outcome::Swapped { units: 666 } } else { outcome }))
+        let outcome = match &order.command {
+            Command::Request(request) if *execute => {
+                let context = Context { sequence_number: order.sequence.0, time_ms: order.time_ms };
+                let outcome = self.market.execute(context, request)?;
+                if std::mem::take(&mut self.corrupt)
+                    && let Operation::PurchaseShare { share, count, .. } = request.operation
+                {
+                    let buyer: BuyerId = "NYKB9999".parse().expect("a buyer");
+                    let hidden = Operation::PurchaseShare { buyer, share, count };
+                    self.market.execute(context, &Request { caller: Caller::Buyer(buyer), operation: hidden })?;
+                }
+                let is_wrong = self.wrong_len > 0;
+                self.wrong_len -= u64::from(is_wrong);
+                Some(if is_wrong { Outcome::Swapped { units: 666 } } else { outcome })
+            }
+            _ => None,
+        };
+        let mut export = || -> Result<_, GuestFault> {
+            let state = self.market.export_state()?;
+            let digest = state.digest();
+            Ok((Arc::new(state), digest))
+        };
+        let checkpoint = if *checkpoint { Some(export()?) } else { None };
+        Ok(Executed { outcome, checkpoint })
     }
 }
 
@@ -331,11 +425,35 @@ fn message_words(message: &Message, to: Recipients) -> Option<String> {
     let to = match to {
         Recipients::One(node) => node.to_string(),
         Recipients::ReplicaManagers => "all replicas".to_owned(),
+        Recipients::Watchers | Recipients::All => "all".to_owned(),
     };
     match message {
         Message::Submit { id, .. } => Some(format!("submit request {} to {to}", id.number.0)),
         Message::Order(order) => Some(format!("order #{} = request {} to {to}", order.sequence, order.id.number.0)),
-        Message::Sequenced { .. } | Message::Progress(_) => None,
+        Message::Accuse(charge) => Some(format!("accuse {} of #{} to {to}", charge.replica, charge.sequence)),
+        Message::Suspect(charge) => {
+            Some(format!("suspect {} of silence at #{} to {to}", charge.replica, charge.sequence))
+        }
+        Message::Void { sequence } => Some(format!("void #{sequence} to {to}")),
+        Message::CheckpointVote { sequence, digest } => Some(format!("checkpoint #{sequence} is {}", digest.short())),
+        Message::WantCheckpoint => Some(format!("want a checkpoint to {to}")),
+        Message::FetchLog { after } => Some(format!("fetch the log after #{after} from {to}")),
+        Message::Log { after, orders } => Some(format!("{} orders after #{after} to {to}", orders.len())),
+        Message::FetchOffer => Some(format!("fetch any checkpoint from {to}")),
+        Message::Offer(certificate) => Some(format!("offer checkpoint #{} to {to}", certificate.sequence)),
+        Message::FetchState { sequence, offset } => {
+            Some(format!("fetch checkpoint #{sequence} from byte {offset} from {to}"))
+        }
+        Message::State { sequence, bytes, len, .. } => {
+            Some(format!("checkpoint #{sequence}, {} of {len} bytes to {to}", bytes.len()))
+        }
+        // Those that events tell of, and those that only keep the cluster going.
+        Message::Sequenced { .. }
+        | Message::Progress(_)
+        | Message::Event { .. }
+        | Message::CrashVote { .. }
+        | Message::Join
+        | Message::Joined { .. } => None,
         Message::Reply(reply) => {
             let words = match &reply.response {
                 Response::Executed { outcome, .. } => outcome.to_string(),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::config::{ClusterConfig, ModuleSource};
 use crate::protocol::client_message::{ClientMessage, ClusterStatus, NodeState, NodeStatus, ServerBody};
 use crate::protocol::id::NodeId;
+use crate::protocol::message::Phase;
 use crate::runtime::directory::ClusterDirectory;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
@@ -46,7 +47,7 @@ pub fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
     } else {
         print_table(&rows);
     }
-    let all_up = rows.iter().all(|row| row.state == "up");
+    let all_up = rows.iter().all(|row| matches!(row.state, "up" | "voting"));
     Ok(ExitCode::from(if all_up { 0 } else { 1 }))
 }
 
@@ -66,10 +67,14 @@ impl Row {
     fn new(node: &NodeStatus, cluster: &ClusterStatus, config: Option<&ClusterConfig>) -> Row {
         let ordered = cluster.nodes.iter().filter_map(|node| Some(node.progress?.delivered.0)).max().unwrap_or(0);
         let state = match node.state {
-            NodeState::Up => "up",
+            NodeState::Up => match node.progress.map(|progress| progress.phase) {
+                Some(Phase::Voting) if node.node.replica().is_some() => "voting",
+                Some(Phase::Recovering) => "recovering",
+                Some(Phase::Quarantined) => "quarantined",
+                _ => "up",
+            },
             NodeState::Unknown => "unknown",
             NodeState::Silent => "silent",
-            NodeState::Failed => "failed",
         };
         let module = config.and_then(|config| match node.node {
             NodeId::ReplicaManager(replica) => Some(match &config.replicas.get(replica.index())?.module {

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::protocol::client_message::{ClientMessage, ServerBody, WhyAnswer};
+use crate::protocol::event_log::EventRecord;
 use crate::protocol::id::ReplicaId;
 use crate::protocol::ledger::{Conclusion, Record};
 use crate::protocol::message::{Command, Response};
@@ -46,11 +47,16 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
         Ok((why, status.wrong + 1))
     })?;
     match why {
-        WhyAnswer::Recorded(record) => {
+        WhyAnswer::Recorded { record, events } => {
             if args.json {
-                say!("{}", record_json(&record, quorum));
+                let mut json = record_json(&record, quorum);
+                json["events"] = events.iter().map(event_json).collect();
+                say!("{json}");
             } else {
                 print_record(&record, quorum);
+                for event in &events {
+                    say!("  {:<11} {:>11}  {}", event.node.to_string(), after(&record, event.at), event.event);
+                }
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -67,6 +73,19 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(NOT_RECORDED_EXIT))
         }
     }
+}
+
+/// An event as `dsms log --json` prints it.
+pub(super) fn event_json(record: &EventRecord) -> Value {
+    json!({
+        "index": record.index,
+        "at_ms": record.at.as_millis(),
+        "node": record.node.to_string(),
+        "kind": record.event.kind(),
+        "replica": record.event.replica().map(|replica| replica.to_string()),
+        "sequence": record.event.sequence().map(|sequence| sequence.0),
+        "message": record.event.to_string(),
+    })
 }
 
 /// Milliseconds from the request's submission to `at`.
@@ -93,7 +112,8 @@ fn asked_words(record: &Record) -> String {
         None => "a request that this front end does not know".to_owned(),
         Some(asked) => match asked.command {
             Command::Request(request) => format!("{request}   (request {})", asked.id),
-            Command::Barrier => "barrier: digest the state".to_owned(),
+            Command::Barrier => "barrier: take a checkpoint".to_owned(),
+            Command::Void => "void".to_owned(),
         },
     }
 }
@@ -144,6 +164,7 @@ fn record_json(record: &Record, quorum: usize) -> Value {
     let asked = record.asked.map(|asked| match asked.command {
         Command::Request(request) => request.to_string(),
         Command::Barrier => "barrier".to_owned(),
+        Command::Void => "void".to_owned(),
     });
     let replies = ReplicaId::first(record.replies.len()).zip(&record.replies).map(|(replica, reply)| match reply {
         None => json!({"replica": replica.to_string(), "replied": false}),

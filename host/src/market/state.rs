@@ -46,6 +46,18 @@ impl MarketState {
         self
     }
 
+    /// Every record of the canonical text as its key and its value: `share NYKM100925 Equity` and `100 90`.
+    pub fn records(&self) -> impl Iterator<Item = (String, String)> {
+        let shares = self.shares.iter().map(|ShareState { share, capacity, available }| {
+            (format!("share {share}"), format!("{capacity} {available}"))
+        });
+        let holdings = self
+            .holdings
+            .iter()
+            .map(|HoldingState { buyer, share, units }| (format!("holding {buyer} {share}"), units.to_string()));
+        shares.chain(holdings)
+    }
+
     /// The BLAKE3 digest of the canonical encoding. The state must be in canonical order.
     ///
     /// The encoding is that of the canonical text, one record a line, so that anybody can recompute a digest with a

@@ -1,23 +1,25 @@
 //! Which requests were ordered before, so that none is executed twice.
 //!
-//! It is asked once for each order, when the order is delivered, and its answer depends on the orders before that one alone: not on
-//! how many of them this host has executed yet. So every replica executes the same requests, however fast it is. It knows numbers
+//! It is asked once for each order, in their order, before the order is handed to the executor, and its answer depends on the
+//! orders before that one alone: not on how many of them this host has executed yet. So every replica executes the same requests, however fast it is. It knows numbers
 //! only; outcomes are in [`sessions`](super::sessions), which may forget one without the request being executed again.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::id::{ClientId, RequestId, RequestNumber, SequenceNumber};
 use super::limits::{IN_FLIGHT_PER_CLIENT_MAX, SESSIONS_LEN_MAX};
 
 /// The numbers that clients have used lately.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Admissions {
     by_client: BTreeMap<ClientId, Used>,
     /// The client of each entry under the sequence number of its last request, so that the idlest comes first.
     by_last_use: BTreeMap<SequenceNumber, ClientId>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Used {
     last_use: SequenceNumber,
     /// Every number below this one counts as used.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::market::{Answer, Digest};
 
+use super::event_log::EventRecord;
 use super::id::{ClientId, NodeId, ReplicaId, RequestNumber};
 use super::ledger::Record;
 use super::message::{Progress, Response};
@@ -45,6 +46,13 @@ pub enum ClientMessage {
         /// The place.
         sequence: u64,
     },
+    /// What happened in the cluster lately?
+    Events {
+        /// The client's number for this message.
+        number: RequestNumber,
+        /// Only what came after the event with this index; 0 for all that is kept.
+        after: u64,
+    },
 }
 
 /// Front end to client.
@@ -72,6 +80,8 @@ pub enum ServerBody {
     Status(ClusterStatus),
     /// To a why.
     Why(WhyAnswer),
+    /// What happened, the earliest first.
+    Events(Vec<EventRecord>),
     /// The connection is refused and will be closed; the sentence says why.
     Refused(String),
 }
@@ -98,6 +108,10 @@ pub struct NodeStatus {
     pub progress: Option<Progress>,
     /// How long ago the front end heard anything from it; zero for the front end itself.
     pub last_seen: Option<Duration>,
+    /// At how many places in a row the replica was wrong last; 0 for other nodes.
+    pub wrong_len: u64,
+    /// Whether the replica owes a reply for longer than its deadline.
+    pub is_suspected: bool,
 }
 
 /// Whether a node answers.
@@ -109,15 +123,18 @@ pub enum NodeState {
     Unknown,
     /// It has been silent for longer than its heartbeats allow.
     Silent,
-    /// It sends heartbeats, and says that its module has failed.
-    Failed,
 }
 
 /// What the ledger says about one place of the order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WhyAnswer {
     /// All that was recorded, with the state of the whole order for comparison.
-    Recorded(Box<Record>),
+    Recorded {
+        /// The record.
+        record: Box<Record>,
+        /// What happened in the cluster at this place, as far as it is still known.
+        events: Vec<EventRecord>,
+    },
     /// Nothing, since the ledger holds only these places, first and last; both 0 while it is empty.
     NotRecorded {
         /// The oldest place held.

@@ -68,9 +68,12 @@ impl Endpoint {
     }
 
     /// The next message that a channel delivers. A channel that delivers what is no message is told as an error.
-    pub fn poll_message(&mut self) -> Option<(NodeId, Result<Message, wire::DecodeError>)> {
+    pub fn poll_message(
+        &mut self,
+        passed_over: Option<NodeId>,
+    ) -> Option<(NodeId, Result<Message, wire::DecodeError>)> {
         for (peer, channel) in &mut self.channels {
-            if channel.poll_message(&mut self.delivered) {
+            if Some(*peer) != passed_over && channel.poll_message(&mut self.delivered) {
                 return Some((*peer, wire::decode(&self.delivered)));
             }
         }

@@ -1,71 +1,351 @@
 //! What happened, for people and for the log. Events have no effect on the protocol.
 
 use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::market::{Digest, GuestFault};
 
-use super::id::{NodeId, ReplicaId, SequenceNumber};
+use super::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
+use super::message::Charge;
 
-/// Something worth a line in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something that people may want to know about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The front end has heard from every node; the cluster answers.
+    /// Every node of the cluster has been heard of, and every replica votes.
     Ready,
-    /// A replica's outcome differs from the one released. In mode `crash` it means that the mode's assumption is broken.
+    /// A replica's outcome differs from the released one.
     Diverged {
-        /// Which replica.
-        replica: ReplicaId,
-        /// At which order.
-        sequence: SequenceNumber,
+        /// Whose, and where.
+        charge: Charge,
+        /// How many places in a row it has been wrong, this one included.
+        run_len: u64,
     },
     /// No outcome is shared by enough replicas.
     NoAgreement {
-        /// At which order.
+        /// Where.
+        sequence: SequenceNumber,
+        /// What each replica said, in words.
+        standing: String,
+    },
+    /// So many modules failed at a request that no replica executes it.
+    Voided {
+        /// Where.
         sequence: SequenceNumber,
     },
-    /// A replica's module failed.
+    /// A replica did not reply in time.
+    Suspected {
+        /// Who, and where.
+        charge: Charge,
+        /// How long it was waited.
+        deadline: Duration,
+    },
+    /// A replica manager has voted on whether a suspected replica has crashed.
+    Voted {
+        /// What was suspected.
+        charge: Charge,
+        /// What it voted.
+        agree: bool,
+        /// Its evidence, in words.
+        evidence: String,
+    },
+    /// A majority of all replica managers take a replica for crashed.
+    CrashAgreed {
+        /// What was suspected.
+        charge: Charge,
+        /// Who agreed.
+        voters: Vec<ReplicaId>,
+        /// The process that hosts it, as it was last heard of.
+        process: u32,
+    },
+    /// A replica's module has failed; every later call to the same instance would as well.
     ModuleFailed {
-        /// Which replica.
+        /// Whose.
         replica: ReplicaId,
+        /// Which life.
+        incarnation: Incarnation,
         /// At which order.
         sequence: SequenceNumber,
         /// How.
         fault: GuestFault,
     },
-    /// A replica has lost an order for good: its backlog at the sequencer was full.
-    FellBehind {
+    /// A replica begins a new life.
+    RecoveryStarted {
         /// Which replica.
         replica: ReplicaId,
-        /// The last order it has delivered.
-        delivered: SequenceNumber,
+        /// Its new life.
+        incarnation: Incarnation,
+        /// Why.
+        cause: Cause,
+        /// What is tried.
+        rung: Rung,
+        /// The module of the new life.
+        module: Digest,
     },
-    /// Replicas have different states at one place of the order.
+    /// A replica could not be started anew.
+    RecoveryFailed {
+        /// Which replica.
+        replica: ReplicaId,
+        /// The life that did not begin.
+        incarnation: Incarnation,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A replica votes again.
+    Recovered {
+        /// Which replica.
+        replica: ReplicaId,
+        /// Its life.
+        incarnation: Incarnation,
+        /// The checkpoint it began with; 0 for the beginning of the order.
+        checkpoint: SequenceNumber,
+        /// How many orders it executed again.
+        replayed_len: u64,
+        /// From the decision to the first moment at which its module could be called: instantiation and import.
+        instantiated_after: Duration,
+        /// From the decision to voting.
+        took: Duration,
+    },
+    /// The first checkpoint after a recovery was certified, and the recovered replica's equals it.
+    Verified {
+        /// Which replica.
+        replica: ReplicaId,
+        /// Its life.
+        incarnation: Incarnation,
+        /// Where.
+        sequence: SequenceNumber,
+        /// What all have.
+        digest: Digest,
+    },
+    /// A replica stands before a request at which its module fails every time; it waits until the others have decided.
+    Blocked {
+        /// Which replica.
+        replica: ReplicaId,
+        /// Where.
+        sequence: SequenceNumber,
+    },
+    /// A replica is out of the vote until somebody gives it another module.
+    Quarantined {
+        /// Which replica.
+        replica: ReplicaId,
+        /// Its last life.
+        incarnation: Incarnation,
+        /// What ended it.
+        cause: Cause,
+    },
+    /// Enough replicas have the same checkpoint.
+    Certified {
+        /// Where.
+        sequence: SequenceNumber,
+        /// Of what.
+        digest: Digest,
+        /// Who has it.
+        voters: Vec<ReplicaId>,
+    },
+    /// A replica that answered rightly has another state than the certified one.
+    Corrupt {
+        /// Which replica.
+        replica: ReplicaId,
+        /// Which life.
+        incarnation: Incarnation,
+        /// Where.
+        sequence: SequenceNumber,
+        /// What it has.
+        own: Digest,
+        /// What was certified.
+        certified: Digest,
+    },
+    /// Where a corrupt state first differs from the certified one.
+    FirstDifference {
+        /// Which replica.
+        replica: ReplicaId,
+        /// Where.
+        sequence: SequenceNumber,
+        /// The record in the corrupt state; nothing if it is missing there.
+        own: Option<String>,
+        /// The record in the certified state; nothing if there is none.
+        certified: Option<String>,
+    },
+    /// A replica manager has fetched a checkpoint from another one.
+    StateFetched {
+        /// Which replica it is for.
+        replica: ReplicaId,
+        /// Where it came from.
+        from: ReplicaId,
+        /// Its place.
+        sequence: SequenceNumber,
+        /// Its size.
+        len_bytes: u64,
+    },
+    /// A fetched checkpoint is not the certified one; the next source is asked.
+    StateRefused {
+        /// Which replica it was for.
+        replica: ReplicaId,
+        /// Where it came from.
+        from: ReplicaId,
+        /// Its place.
+        sequence: SequenceNumber,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Replicas have different states at one place of the order, and no digest is shared by enough.
     StatesDiffer {
-        /// At which barrier.
+        /// Where.
         sequence: SequenceNumber,
         /// Each replica's digest.
         digests: Vec<(ReplicaId, Digest)>,
     },
-    /// A request was not answered in time.
+    /// A client's request waited too long.
     TimedOut {
-        /// Its place in the order, if it got one.
+        /// Its place, if it was ordered.
         sequence: Option<SequenceNumber>,
     },
-    /// A message was ignored.
+    /// A message that has no effect: late, repeated, or from the wrong node.
     Ignored {
-        /// Who sent it.
+        /// Whose.
         from: NodeId,
-        /// Which message.
-        message: &'static str,
+        /// Which.
+        message: String,
         /// Why.
-        reason: &'static str,
+        reason: String,
     },
 }
 
+/// Why a replica is brought back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// It was wrong three consecutive times, the last time here.
+    Wrong(SequenceNumber),
+    /// A majority agreed that it has crashed.
+    Crashed(SequenceNumber),
+    /// Its module failed here.
+    ModuleFailed(SequenceNumber, GuestFault),
+    /// Its state at this checkpoint is not the certified one.
+    Corrupt(SequenceNumber),
+    /// The checkpoint could not be imported.
+    ImportFailed(String),
+    /// It has executed a request that became void.
+    Voided(SequenceNumber),
+    /// Its manager's process is new, or has missed too much.
+    Behind(SequenceNumber),
+}
+
+/// What is tried to bring a replica back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rung {
+    /// The same module, instantiated anew.
+    Reinstantiate,
+    /// The next of its spares.
+    Spare,
+}
+
 impl Event {
-    /// Whether something is wrong.
+    /// Whether somebody may want to look into it.
     pub fn is_warning(&self) -> bool {
-        !matches!(self, Event::Ready)
+        !matches!(
+            self,
+            Event::Ready
+                | Event::Recovered { .. }
+                | Event::Verified { .. }
+                | Event::Certified { .. }
+                | Event::StateFetched { .. }
+        )
+    }
+
+    /// The event's name, for programs that read the log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Ready => "ready",
+            Event::Diverged { .. } => "diverged",
+            Event::NoAgreement { .. } => "no-agreement",
+            Event::Voided { .. } => "voided",
+            Event::Suspected { .. } => "suspected",
+            Event::Voted { .. } => "voted",
+            Event::CrashAgreed { .. } => "crash-agreed",
+            Event::ModuleFailed { .. } => "module-failed",
+            Event::RecoveryStarted { .. } => "recovery-started",
+            Event::RecoveryFailed { .. } => "recovery-failed",
+            Event::Recovered { .. } => "recovered",
+            Event::Verified { .. } => "verified",
+            Event::Blocked { .. } => "blocked",
+            Event::Quarantined { .. } => "quarantined",
+            Event::Certified { .. } => "certified",
+            Event::Corrupt { .. } => "corrupt",
+            Event::FirstDifference { .. } => "first-difference",
+            Event::StateFetched { .. } => "state-fetched",
+            Event::StateRefused { .. } => "state-refused",
+            Event::StatesDiffer { .. } => "states-differ",
+            Event::TimedOut { .. } => "timed-out",
+            Event::Ignored { .. } => "ignored",
+        }
+    }
+
+    /// The replica that this is about, if it is about one.
+    pub fn replica(&self) -> Option<ReplicaId> {
+        match self {
+            Event::Diverged { charge, .. }
+            | Event::Suspected { charge, .. }
+            | Event::Voted { charge, .. }
+            | Event::CrashAgreed { charge, .. } => Some(charge.replica),
+            Event::ModuleFailed { replica, .. }
+            | Event::RecoveryStarted { replica, .. }
+            | Event::RecoveryFailed { replica, .. }
+            | Event::Recovered { replica, .. }
+            | Event::Verified { replica, .. }
+            | Event::Blocked { replica, .. }
+            | Event::Quarantined { replica, .. }
+            | Event::Corrupt { replica, .. }
+            | Event::FirstDifference { replica, .. }
+            | Event::StateFetched { replica, .. }
+            | Event::StateRefused { replica, .. } => Some(*replica),
+            Event::Ready
+            | Event::NoAgreement { .. }
+            | Event::Voided { .. }
+            | Event::Certified { .. }
+            | Event::StatesDiffer { .. }
+            | Event::TimedOut { .. }
+            | Event::Ignored { .. } => None,
+        }
+    }
+
+    /// The place of the order that this is about, if it is about one.
+    pub fn sequence(&self) -> Option<SequenceNumber> {
+        match self {
+            Event::Diverged { charge, .. }
+            | Event::Suspected { charge, .. }
+            | Event::Voted { charge, .. }
+            | Event::CrashAgreed { charge, .. } => Some(charge.sequence),
+            Event::NoAgreement { sequence, .. }
+            | Event::Voided { sequence }
+            | Event::ModuleFailed { sequence, .. }
+            | Event::Verified { sequence, .. }
+            | Event::Blocked { sequence, .. }
+            | Event::Certified { sequence, .. }
+            | Event::Corrupt { sequence, .. }
+            | Event::FirstDifference { sequence, .. }
+            | Event::StateFetched { sequence, .. }
+            | Event::StateRefused { sequence, .. }
+            | Event::StatesDiffer { sequence, .. } => Some(*sequence),
+            Event::RecoveryStarted { cause, .. } | Event::Quarantined { cause, .. } => cause.sequence(),
+            Event::TimedOut { sequence } => *sequence,
+            Event::Ready | Event::RecoveryFailed { .. } | Event::Recovered { .. } | Event::Ignored { .. } => None,
+        }
+    }
+}
+
+impl Cause {
+    /// The place of the order at which it showed.
+    pub fn sequence(&self) -> Option<SequenceNumber> {
+        match self {
+            Cause::Wrong(sequence)
+            | Cause::Crashed(sequence)
+            | Cause::ModuleFailed(sequence, _)
+            | Cause::Corrupt(sequence)
+            | Cause::Voided(sequence)
+            | Cause::Behind(sequence) => Some(*sequence),
+            Cause::ImportFailed(_) => None,
+        }
     }
 }
 
@@ -73,18 +353,74 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Ready => write!(f, "ready"),
-            Event::Diverged { replica, sequence } => {
-                write!(f, "outcome differs from the released one replica={replica} seq={sequence}")
+            Event::Diverged { charge, run_len } => {
+                write!(f, "outcome differs from the released one {charge} in_a_row={run_len}")
             }
-            Event::NoAgreement { sequence } => write!(f, "no agreement seq={sequence}"),
-            Event::ModuleFailed { replica, sequence, fault } => {
-                write!(f, "module failed replica={replica} seq={sequence} fault={fault:?}", fault = fault.to_string())
+            Event::NoAgreement { sequence, standing } => write!(f, "no agreement seq={sequence} standing={standing:?}"),
+            Event::Voided { sequence } => write!(f, "request is void, too many modules fail at it seq={sequence}"),
+            Event::Suspected { charge, deadline } => {
+                write!(f, "suspected, no reply within {} ms {charge}", deadline.as_millis())
             }
-            Event::FellBehind { replica, delivered } => {
+            Event::Voted { charge, agree, evidence } => {
+                write!(f, "votes {} {charge} evidence={evidence:?}", if *agree { "crashed" } else { "alive" })
+            }
+            Event::CrashAgreed { charge, voters, process } => {
+                write!(f, "crash agreed {charge} process={process} by={}", names(voters))
+            }
+            Event::ModuleFailed { replica, incarnation, sequence, fault } => {
+                let fault = fault.to_string();
+                write!(f, "module failed replica={replica} incarnation={incarnation} seq={sequence} fault={fault:?}")
+            }
+            Event::RecoveryStarted { replica, incarnation, cause, rung, module } => {
+                let module = module.short();
+                write!(f, "{rung} replica={replica} incarnation={incarnation} module={module} cause=\"{cause}\"")
+            }
+            Event::RecoveryFailed { replica, incarnation, reason } => {
+                write!(f, "could not start replica={replica} incarnation={incarnation} reason={reason:?}")
+            }
+            Event::Recovered { replica, incarnation, checkpoint, replayed_len, instantiated_after, took } => {
+                let (started, took) = (millis(*instantiated_after), millis(*took));
                 write!(
                     f,
-                    "fell behind for good, and is out until the cluster is started anew replica={replica} seq={delivered}"
+                    "votes again replica={replica} incarnation={incarnation} checkpoint={checkpoint} \
+                     replayed={replayed_len} instantiated_ms={started} took_ms={took}"
                 )
+            }
+            Event::Verified { replica, incarnation, sequence, digest } => {
+                let digest = digest.short();
+                write!(
+                    f,
+                    "state equals the certified one replica={replica} incarnation={incarnation} seq={sequence} \
+                     digest={digest}"
+                )
+            }
+            Event::Blocked { replica, sequence } => {
+                write!(f, "module fails at this request every time, waiting replica={replica} seq={sequence}")
+            }
+            Event::Quarantined { replica, incarnation, cause } => {
+                write!(f, "quarantined replica={replica} incarnation={incarnation} cause=\"{cause}\"")
+            }
+            Event::Certified { sequence, digest, voters } => {
+                write!(f, "checkpoint certified seq={sequence} digest={} by={}", digest.short(), names(voters))
+            }
+            Event::Corrupt { replica, incarnation, sequence, own, certified } => {
+                let (own, certified) = (own.short(), certified.short());
+                write!(
+                    f,
+                    "state differs from the certified one replica={replica} incarnation={incarnation} seq={sequence} \
+                     digest={own} certified={certified}"
+                )
+            }
+            Event::FirstDifference { replica, sequence, own, certified } => {
+                let words = |record: &Option<String>| record.clone().unwrap_or_else(|| "nothing".to_owned());
+                let (own, certified) = (words(own), words(certified));
+                write!(f, "first difference replica={replica} seq={sequence} has={own:?} certified={certified:?}")
+            }
+            Event::StateFetched { replica, from, sequence, len_bytes } => {
+                write!(f, "state fetched replica={replica} from={from} seq={sequence} bytes={len_bytes}")
+            }
+            Event::StateRefused { replica, from, sequence, reason } => {
+                write!(f, "state refused replica={replica} from={from} seq={sequence} reason={reason:?}")
             }
             Event::StatesDiffer { sequence, digests } => {
                 write!(f, "states differ seq={sequence}")?;
@@ -95,4 +431,42 @@ impl fmt::Display for Event {
             Event::Ignored { from, message, reason } => write!(f, "ignored {message} from={from} reason={reason:?}"),
         }
     }
+}
+
+impl fmt::Display for Charge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Charge { replica, incarnation, sequence } = self;
+        write!(f, "replica={replica} incarnation={incarnation} seq={sequence}")
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Wrong(sequence) => write!(f, "wrong three times in a row, last at {sequence}"),
+            Cause::Crashed(sequence) => write!(f, "agreed to have crashed, silent at {sequence}"),
+            Cause::ModuleFailed(sequence, fault) => write!(f, "module failed at {sequence}: {fault}"),
+            Cause::Corrupt(sequence) => write!(f, "state is corrupt at {sequence}"),
+            Cause::ImportFailed(words) => write!(f, "import failed: {words}"),
+            Cause::Voided(sequence) => write!(f, "executed a request that is void, at {sequence}"),
+            Cause::Behind(sequence) => write!(f, "the orders after {sequence} were missed"),
+        }
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rung::Reinstantiate => "reinstantiates",
+            Rung::Spare => "replaces its module by a spare",
+        })
+    }
+}
+
+fn names(replicas: &[ReplicaId]) -> String {
+    replicas.iter().map(ReplicaId::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64() * 1000.0)
 }

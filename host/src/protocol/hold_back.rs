@@ -12,24 +12,28 @@ pub struct HoldBack {
     orders: BTreeMap<SequenceNumber, Order>,
 }
 
-/// There is no room for an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
-
 impl HoldBack {
-    /// Keeps an order until its turn. When the queue is full the order that would be delivered last is dropped: this one, or
-    /// one that is later still.
-    pub fn insert(&mut self, order: Order) -> Result<(), Full> {
+    /// Keeps an order until its turn. Beyond the bound the order that would be delivered last is dropped, this one or one that is later
+    /// still: it is in the log of other managers.
+    pub fn insert(&mut self, order: Order) {
         self.orders.insert(order.sequence, order);
         if self.orders.len() > HOLD_BACK_LEN_MAX {
             self.orders.pop_last();
-            return Err(Full);
         }
-        Ok(())
     }
 
     /// Takes out the order with this number, if it has arrived.
     pub fn take(&mut self, sequence: SequenceNumber) -> Option<Order> {
         self.orders.remove(&sequence)
+    }
+
+    /// Drops the orders up to this number, which are not needed any more.
+    pub fn forget(&mut self, up_to: SequenceNumber) {
+        self.orders = self.orders.split_off(&up_to.next());
+    }
+
+    /// Whether one more would go beyond the bound.
+    pub fn is_full(&self) -> bool {
+        self.orders.len() >= HOLD_BACK_LEN_MAX
     }
 }

@@ -34,6 +34,8 @@ pub struct Record {
     pub replies: Vec<Option<ReplyRecord>>,
     /// What the client was told.
     pub conclusion: Option<Conclusion>,
+    /// Whether all replicas that are waited for had replied, so that those who differ were accused.
+    pub judged: bool,
 }
 
 /// A request and its way to the order.
@@ -114,7 +116,7 @@ impl Ledger {
             // A forgotten record leaves its list to the next one, so that a full ledger takes no memory any more.
             let mut replies = if self.records.len() >= LEDGER_LEN_MAX { self.forget_oldest() } else { Vec::new() };
             replies.resize(self.replicas_len, None);
-            self.records.push_back(Record { sequence, asked: None, replies, conclusion: None });
+            self.records.push_back(Record { sequence, asked: None, replies, conclusion: None, judged: false });
         }
         let place = self.place(sequence)?;
         self.records.get_mut(place)
@@ -131,19 +133,18 @@ impl Ledger {
     ) -> Result<&mut Record, &'static str> {
         let record = self.record_mut(sequence).ok_or("the ledger has forgotten this place")?;
         let slot = record.replies.get(replica.index()).ok_or("not a replica of this cluster")?;
-        if slot.is_some() {
+        // A later life may do better where the module of an earlier one failed.
+        let is_better = |earlier: &ReplyRecord| earlier.outcome().is_none() && earlier.incarnation < incarnation;
+        if slot.as_ref().is_some_and(|earlier| !is_better(earlier)) {
             return Err("replied already");
         }
         let equal = record.replies.iter().flatten().find(|reply| *reply.response == response);
-        let (response, added_bytes) = match equal {
-            Some(reply) => (Arc::clone(&reply.response), 0),
-            None => {
-                let added_bytes = size_bytes(&response);
-                (Arc::new(response), added_bytes)
-            }
-        };
+        let response = equal.map_or_else(|| Arc::new(response), |reply| Arc::clone(&reply.response));
+        let before_bytes = record.distinct_size_bytes();
         record.replies[replica.index()] = Some(ReplyRecord { at, incarnation, response });
-        self.size_bytes += added_bytes;
+        let after_bytes = record.distinct_size_bytes();
+        self.size_bytes += after_bytes;
+        self.size_bytes -= before_bytes;
         while self.size_bytes > LEDGER_BYTES_MAX && self.records.len() > 1 {
             self.forget_oldest();
         }
@@ -183,9 +184,10 @@ impl Record {
         size
     }
 
-    /// Whether every replica has replied.
-    pub fn is_complete(&self) -> bool {
-        self.replies.iter().all(Option::is_some)
+    /// Whether every replica has replied, apart from those that nobody waits for.
+    pub fn is_complete(&self, is_awaited: impl Fn(ReplicaId) -> bool) -> bool {
+        let mut replies = ReplicaId::first(self.replies.len()).zip(&self.replies);
+        replies.all(|(replica, reply)| reply.is_some() || !is_awaited(replica))
     }
 }
 

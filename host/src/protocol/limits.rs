@@ -35,7 +35,8 @@ pub const LEDGER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Longest run of undelivered orders that a replica manager keeps while it waits for a gap to close.
 ///
 /// The sequencer controls this length. The channel delivers in order, so a gap means that the sequencer gave up on this
-/// manager for a while. When it is full the replica says that it has fallen behind, and stays out.
+/// manager for a while, or that the manager's process is new. When it is full, further orders stay in the channel until the gap is
+/// closed with what other managers have in their logs.
 pub const HOLD_BACK_LEN_MAX: usize = 1024;
 
 /// Most orders that a replica manager hands to the executor in one run.
@@ -60,6 +61,49 @@ pub const SESSIONS_LEN_MAX: usize = 1024;
 /// forgotten; a retry is then told so, and not executed again.
 pub const SESSIONS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Most orders of one run while a replica executes the log again. Nobody waits for a single reply then.
+pub const REPLAY_RUN_LEN_MAX: usize = 256;
+
+/// Most orders that a replica manager keeps in its log.
+///
+/// The log goes back to the older of two certified checkpoints, so a healthy cluster holds two to three intervals of it. Where nothing
+/// is certified, the oldest orders go, and a replica that would need them fetches a checkpoint instead. An order takes some
+/// 80 bytes.
+pub const LOG_LEN_MAX: usize = 262_144;
+
+/// Most orders in one answer to a manager that fetches the log: some 100 KiB.
+pub const LOG_PIECE_LEN_MAX: usize = 1024;
+
+/// Most bytes of one piece of a checkpoint that travels.
+pub const STATE_PIECE_LEN_MAX: usize = 256 * 1024;
+
+/// Most bytes of an encoded checkpoint that a manager fetches. The operator's limit on an exported state is below it.
+pub const STATE_LEN_MAX: usize = 256 * 1024 * 1024;
+
+/// Checkpoints that a manager keeps after they were certified: the latest, and the one before it for those who are just fetching it.
+pub const STABLE_LEN_MAX: usize = 2;
+
+/// Most checkpoints of which a manager counts votes, keeps certificates, and holds its own until they are certified.
+pub const CERTIFICATES_LEN_MAX: usize = 8;
+
+/// How long a manager waits for a piece of the log or of a checkpoint until it asks another one.
+pub const FETCH_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long a manager waits when nobody had what it asked for.
+pub const FETCH_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// How often a manager looks again at the evidence while a replica is suspected.
+pub const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A manager that is later than this for its own heartbeat was not running, so it knows nothing of the others' silence.
+pub const ABSENCE_MIN: Duration = Duration::from_millis(250);
+
+/// Most events that a front end keeps for `dsms log`. The oldest go first; who follows the log sees that some are missing.
+pub const EVENTS_LEN_MAX: usize = 8192;
+
+/// Most events in one answer to a client, who asks again for those after them.
+pub const EVENTS_PIECE_LEN_MAX: usize = 512;
+
 /// How often a node tells the front end how far it is.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -72,3 +116,5 @@ const _: () = assert!(
 );
 const _: () = assert!(PENDING_LEN_MAX <= LEDGER_LEN_MAX, "the ledger must hold whatever is still waited for");
 const _: () = assert!(RUN_LEN_MAX * RUNS_LEN_MAX <= DELIVERED_LEN_MAX);
+const _: () = assert!(DELIVERED_LEN_MAX + HOLD_BACK_LEN_MAX < LOG_LEN_MAX, "what waits to be executed is in the log");
+const _: () = assert!(LOG_PIECE_LEN_MAX <= HOLD_BACK_LEN_MAX);

@@ -4,15 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::market::{Digest, GuestFault, Outcome, Request};
 
-use super::id::{Incarnation, NodeId, RequestId, SequenceNumber};
+use super::event::Event;
+use super::id::{Incarnation, NodeId, ReplicaId, RequestId, SequenceNumber};
+use super::time::Instant;
 
 /// What can be given a place in the total order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Execute a client's request.
     Request(Request),
-    /// Change nothing; digest the state as it is at this place of the order.
+    /// Change nothing; take a checkpoint of the state as it is at this place of the order.
     Barrier,
+    /// Nothing any more: too many replicas' modules failed at the request that was ordered here, so no replica executes it.
+    Void,
 }
 
 /// One place of the total order.
@@ -59,19 +63,43 @@ pub struct Reply {
     pub response: Response,
 }
 
-/// A node's heartbeat: how far it is.
+/// How a replica stands in the vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// It executes the order and replies. Every other role is always in this phase.
+    Voting,
+    /// It is being brought back. It is neither accused nor suspected.
+    Recovering,
+    /// It is out of the vote until somebody gives it another module.
+    Quarantined,
+}
+
+/// A node's heartbeat: how far it is. Sent at once when incarnation or phase change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Which life of the node speaks.
     pub incarnation: Incarnation,
+    /// How its replica stands.
+    pub phase: Phase,
     /// The highest number that the sequencer gave, or that the replica manager delivered with all before it.
     pub delivered: SequenceNumber,
     /// The highest number executed; for the sequencer the same as `delivered`.
     pub executed: SequenceNumber,
     /// The module's digest; `None` for the sequencer.
     pub module: Option<Digest>,
-    /// Whether a fault has ended the module.
-    pub failed: bool,
+    /// The number that the node's system gives its process, for people and for whoever supervises it.
+    pub process: u32,
+}
+
+/// Enough replica managers found the same checkpoint at the same place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The place.
+    pub sequence: SequenceNumber,
+    /// The digest of the checkpoint, see [`checkpoint`](super::checkpoint).
+    pub digest: Digest,
+    /// Who found it.
+    pub voters: Vec<ReplicaId>,
 }
 
 /// Everything that travels between nodes.
@@ -95,8 +123,95 @@ pub enum Message {
     },
     /// Replica manager to front end: a replica's answer.
     Reply(Reply),
-    /// Replica manager or sequencer to front end, replica manager to sequencer: a heartbeat.
+    /// Replica manager or sequencer to all others: a heartbeat.
     Progress(Progress),
+    /// Front end to every replica manager: a replica's outcome differed from the released one.
+    Accuse(Charge),
+    /// Front end to every replica manager: a replica did not reply in time.
+    Suspect(Charge),
+    /// Replica manager to front end and every other one: whether it takes a suspected replica for crashed.
+    CrashVote {
+        /// What was suspected.
+        charge: Charge,
+        /// Whether it has crashed, by the evidence of the voter.
+        agree: bool,
+    },
+    /// Front end to every replica manager: the request at this place is void, since too many modules failed at it.
+    Void {
+        /// The place.
+        sequence: SequenceNumber,
+    },
+    /// Replica manager to front end and every other one: the digest of its checkpoint.
+    CheckpointVote {
+        /// After which order it was taken.
+        sequence: SequenceNumber,
+        /// Of what.
+        digest: Digest,
+    },
+    /// Replica manager to front end: have a barrier ordered, a checkpoint is needed.
+    WantCheckpoint,
+    /// A replica manager that begins its life, to front end and every other one: who was I?
+    Join,
+    /// The answer to [`Message::Join`].
+    Joined {
+        /// The last life of the asking replica that was heard of.
+        incarnation: Incarnation,
+        /// The highest place that the answering node knows to be ordered.
+        ordered: SequenceNumber,
+    },
+    /// Replica manager to another: the orders after this place, please.
+    FetchLog {
+        /// The last place that the asking manager has.
+        after: SequenceNumber,
+    },
+    /// The answer to [`Message::FetchLog`] if its orders are still held: some of them, in order; none if there are none yet.
+    Log {
+        /// The place before the first of them.
+        after: SequenceNumber,
+        /// The orders.
+        orders: Vec<Order>,
+    },
+    /// Replica manager to another: which checkpoint is there?
+    FetchOffer,
+    /// The answer to [`Message::FetchOffer`], and to [`Message::FetchLog`] if its orders are not held any more: this checkpoint is
+    /// held.
+    Offer(Certificate),
+    /// Replica manager to another: a piece of the state, please.
+    FetchState {
+        /// The checkpoint's place.
+        sequence: SequenceNumber,
+        /// Where in its encoding the piece begins, in bytes.
+        offset: u64,
+    },
+    /// The answer to [`Message::FetchState`]. Where the checkpoint is not held any more, the length is zero.
+    State {
+        /// The checkpoint's place.
+        sequence: SequenceNumber,
+        /// Where in its encoding the piece begins, in bytes.
+        offset: u64,
+        /// The length of the whole encoding, in bytes.
+        len: u64,
+        /// The piece.
+        bytes: Vec<u8>,
+    },
+    /// Any node to front end: what happened there.
+    Event {
+        /// When, by the clock of that node.
+        at: Instant,
+        /// What.
+        event: Box<Event>,
+    },
+}
+
+/// What a front end says of one reply of one life of a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Charge {
+    /// Which replica.
+    pub replica: ReplicaId,
+    /// Which life of it. What is said of an earlier one is ignored.
+    pub incarnation: Incarnation,
+    /// At which place of the order.
+    pub sequence: SequenceNumber,
 }
 
 impl Message {
@@ -108,6 +223,21 @@ impl Message {
             Message::Sequenced { .. } => "sequenced",
             Message::Reply(_) => "reply",
             Message::Progress(_) => "progress",
+            Message::Accuse(_) => "accuse",
+            Message::Suspect(_) => "suspect",
+            Message::CrashVote { .. } => "crash-vote",
+            Message::Void { .. } => "void",
+            Message::CheckpointVote { .. } => "checkpoint-vote",
+            Message::WantCheckpoint => "want-checkpoint",
+            Message::Join => "join",
+            Message::Joined { .. } => "joined",
+            Message::FetchLog { .. } => "fetch-log",
+            Message::Log { .. } => "log",
+            Message::FetchOffer => "fetch-offer",
+            Message::Offer(_) => "offer",
+            Message::FetchState { .. } => "fetch-state",
+            Message::State { .. } => "state",
+            Message::Event { .. } => "event",
         }
     }
 }

@@ -15,19 +15,26 @@
 
 pub mod admissions;
 pub mod channel;
+pub mod checkpoint;
 pub mod client_message;
+pub mod crash_votes;
 pub mod endpoint;
 pub mod event;
+pub mod event_log;
 pub mod front_end;
 pub mod hold_back;
 pub mod id;
+pub mod ladder;
 pub mod ledger;
 pub mod limits;
 pub mod message;
+pub mod order_log;
+pub mod policy;
 pub mod quorum;
 pub mod recipients;
 pub mod replica_manager;
 pub mod sequencer;
 pub mod sessions;
+pub mod strikes;
 pub mod time;
 pub mod wire;

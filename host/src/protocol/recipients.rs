@@ -9,14 +9,20 @@ pub enum Recipients {
     One(NodeId),
     /// Every replica manager.
     ReplicaManagers,
+    /// Every replica manager, and the front end.
+    Watchers,
+    /// Every node.
+    All,
 }
 
 impl Recipients {
-    /// Whether a node is meant.
+    /// Whether a node is meant. The sender is never among the recipients.
     pub fn include(self, node: NodeId) -> bool {
         match self {
             Recipients::One(one) => one == node,
             Recipients::ReplicaManagers => matches!(node, NodeId::ReplicaManager(_)),
+            Recipients::Watchers => node != NodeId::Sequencer,
+            Recipients::All => true,
         }
     }
 }

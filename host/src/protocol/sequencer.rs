@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 use super::event::Event;
 use super::id::{Incarnation, NodeId, RequestId, SequenceNumber};
 use super::limits::PROGRESS_INTERVAL;
-use super::message::{Command, Message, Order, Progress};
+use super::message::{Command, Message, Order, Phase, Progress};
 use super::recipients::Recipients;
 use super::time::Instant;
 
 /// Gives every request one place in the total order and tells all replica managers. Holds no clock and no socket.
 #[derive(Debug)]
 pub struct Sequencer {
+    process: u32,
     last: SequenceNumber,
     progress_at: Instant,
     outputs: VecDeque<Output>,
@@ -35,9 +36,9 @@ pub enum Output {
 }
 
 impl Sequencer {
-    /// A sequencer at the beginning of an order, which announces itself at once.
-    pub fn new(now: Instant) -> Sequencer {
-        Sequencer { last: SequenceNumber(0), progress_at: now, outputs: VecDeque::new() }
+    /// A sequencer at the beginning of an order, which announces itself at once. `process` is what the system calls its process.
+    pub fn new(process: u32, now: Instant) -> Sequencer {
+        Sequencer { process, last: SequenceNumber(0), progress_at: now, outputs: VecDeque::new() }
     }
 
     /// Takes one message in.
@@ -48,7 +49,11 @@ impl Sequencer {
             Message::Progress(_) => {}
             other => {
                 let reason = "not for a sequencer";
-                self.outputs.push_back(Output::Event(Event::Ignored { from, message: other.name(), reason }));
+                self.outputs.push_back(Output::Event(Event::Ignored {
+                    from,
+                    message: other.name().to_owned(),
+                    reason: reason.to_owned(),
+                }));
             }
         }
     }
@@ -87,12 +92,13 @@ impl Sequencer {
         self.progress_at = now + PROGRESS_INTERVAL;
         let progress = Progress {
             incarnation: Incarnation::default(),
+            phase: Phase::Voting,
             delivered: self.last,
             executed: self.last,
             module: None,
-            failed: false,
+            process: self.process,
         };
-        self.transmit(Recipients::One(NodeId::FrontEnd), Message::Progress(progress));
+        self.transmit(Recipients::All, Message::Progress(progress));
     }
 
     fn transmit(&mut self, to: Recipients, message: Message) {
@@ -116,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_request_gets_the_next_place_and_the_front_end_is_told() {
-        let mut sequencer = Sequencer::new(Instant(0));
+        let mut sequencer = Sequencer::new(1, Instant(0));
         for number in 1..=3 {
             sequencer.handle_message(NodeId::FrontEnd, submit(number), Instant(5_000 * number));
             let id = RequestId { client: ClientId(1), number: RequestNumber(number) };
@@ -136,7 +142,7 @@ mod tests {
 
     #[test]
     fn only_a_front_end_may_submit() {
-        let mut sequencer = Sequencer::new(Instant(0));
+        let mut sequencer = Sequencer::new(1, Instant(0));
         let manager = NodeId::ReplicaManager(ReplicaId::new(1).unwrap());
         sequencer.handle_message(manager, submit(1), Instant(1));
         assert!(matches!(outputs(&mut sequencer)[..], [Output::Event(Event::Ignored { .. })]));

@@ -6,13 +6,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::market::Outcome;
 
 use super::id::{ClientId, RequestId, RequestNumber, SequenceNumber};
 use super::limits::{IN_FLIGHT_PER_CLIENT_MAX, SESSIONS_BYTES_MAX, SESSIONS_LEN_MAX};
 
 /// The outcomes that clients may still ask for again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sessions {
     by_client: BTreeMap<ClientId, Session>,
     /// The client of each session under the sequence number of its last use, so that the idlest comes first.
@@ -21,7 +23,7 @@ pub struct Sessions {
     size_bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Session {
     last_use: SequenceNumber,
     outcomes: BTreeMap<RequestNumber, (SequenceNumber, Outcome)>,

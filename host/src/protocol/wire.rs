@@ -11,13 +11,18 @@ use serde::de::DeserializeOwned;
 
 /// Longest encoded message in bytes. It bounds what a peer can make us allocate while decoding.
 pub use super::channel::limits::MESSAGE_LEN_MAX;
+use super::limits::STATE_LEN_MAX;
 
 /// Version of the encoding, the first byte of every message. It changes whenever an older reader would misread.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 type Config = Configuration<LittleEndian, Varint, Limit<MESSAGE_LEN_MAX>>;
 
 const CONFIG: Config = bincode::config::standard().with_limit();
+
+/// A state is encoded without the bound of a message; [`STATE_LEN_MAX`] holds for whoever fetches one.
+const STATE_CONFIG: Configuration<LittleEndian, Varint, Limit<STATE_LEN_MAX>> =
+    bincode::config::standard().with_limit();
 
 /// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,16 +77,33 @@ pub fn encode<T: Serialize>(value: &T, bytes: &mut Vec<u8>) -> Result<(), TooLon
 
 /// Reads one value that takes all the bytes.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    decode_with(bytes, CONFIG)
+}
+
+fn decode_with<T: DeserializeOwned, C: bincode::config::Config>(bytes: &[u8], config: C) -> Result<T, DecodeError> {
     let (version, rest) = bytes.split_first().ok_or(DecodeError::Version { found: None })?;
     if *version != VERSION {
         return Err(DecodeError::Version { found: Some(*version) });
     }
     let (value, read_len) =
-        bincode::serde::decode_from_slice(rest, CONFIG).map_err(|error| DecodeError::Malformed(error.to_string()))?;
+        bincode::serde::decode_from_slice(rest, config).map_err(|error| DecodeError::Malformed(error.to_string()))?;
     match rest.len() - read_len {
         0 => Ok(value),
         trailing => Err(DecodeError::TrailingBytes(trailing)),
     }
+}
+
+/// Encodes a checkpoint, or a part of one, which is longer than a message may be and travels in pieces.
+pub fn encode_state<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    bincode::serde::encode_into_std_write(value, &mut bytes, STATE_CONFIG)
+        .expect("what is within the bounds of a state is encoded into memory");
+    bytes
+}
+
+/// Reads what [`encode_state`] has written.
+pub fn decode_state<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    decode_with(bytes, STATE_CONFIG)
 }
 
 #[cfg(test)]
@@ -89,8 +111,10 @@ mod tests {
     use super::*;
     use crate::market::{Digest, GuestFault, Outcome, parse_request};
     use crate::protocol::client_message::ClientMessage;
-    use crate::protocol::id::{ClientId, Incarnation, NodeId, RequestId, RequestNumber, SequenceNumber};
-    use crate::protocol::message::{Command, Message, Order, Progress, Reply, Response};
+    use crate::protocol::event::Event;
+    use crate::protocol::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
+    use crate::protocol::message::{Certificate, Charge, Command, Message, Order, Phase, Progress, Reply, Response};
+    use crate::protocol::time::Instant;
     use proptest::prelude::*;
 
     fn encoded(message: &Message) -> Vec<u8> {
@@ -116,6 +140,8 @@ mod tests {
             |response| Message::Reply(Reply { sequence: SequenceNumber(1), incarnation: Incarnation(1), response });
         let id = RequestId { client: ClientId(1), number: RequestNumber(1) };
         let digest = Digest::of_bytes(b"");
+        let replica = ReplicaId::new(3).unwrap();
+        let charge = Charge { replica, incarnation: Incarnation(2), sequence: SequenceNumber(8) };
         for message in [
             order(),
             Message::Submit { id, command: Command::Barrier },
@@ -126,11 +152,24 @@ mod tests {
             reply(Response::Fault(GuestFault::Trap("unreachable".to_owned()))),
             Message::Progress(Progress {
                 incarnation: Incarnation(1),
+                phase: Phase::Recovering,
                 delivered: SequenceNumber(5),
                 executed: SequenceNumber(4),
                 module: Some(digest),
-                failed: false,
+                process: 4711,
             }),
+            Message::CrashVote { charge, agree: true },
+            Message::Offer(Certificate { sequence: SequenceNumber(9), digest, voters: vec![charge.replica] }),
+            Message::State { sequence: SequenceNumber(9), offset: 2, len: 5, bytes: vec![1, 2, 3] },
+            Message::Event {
+                at: Instant(7),
+                event: Box::new(Event::FirstDifference {
+                    replica: charge.replica,
+                    sequence: SequenceNumber(9),
+                    own: None,
+                    certified: Some("holding NYKB1001 NYKM100925 Equity 10".to_owned()),
+                }),
+            },
         ] {
             assert_eq!(decode(&encoded(&message)), Ok(message));
         }

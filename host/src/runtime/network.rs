@@ -131,10 +131,10 @@ impl Network {
         now
     }
 
-    /// The next message from a peer.
-    pub fn poll_message(&mut self) -> Option<(NodeId, Message)> {
+    /// The next message from a peer, other than the one that is passed over.
+    pub fn poll_message(&mut self, passed_over: Option<NodeId>) -> Option<(NodeId, Message)> {
         loop {
-            match self.endpoint.poll_message()? {
+            match self.endpoint.poll_message(passed_over)? {
                 (peer, Ok(message)) => return Some((peer, message)),
                 (peer, Err(error)) => self.log.warn(format_args!("undecodable message from={peer} reason=\"{error}\"")),
             }

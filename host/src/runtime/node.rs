@@ -13,7 +13,9 @@ use crate::config::{ClusterConfig, ModuleSource};
 use crate::protocol::event::Event;
 use crate::protocol::front_end::{self, FrontEnd, FrontEndConfig};
 use crate::protocol::id::{NodeId, ReplicaId};
-use crate::protocol::replica_manager::{self, ReplicaManager};
+use crate::protocol::message::Message;
+use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
+use crate::protocol::replica_manager::{self, ReplicaManager, ReplicaManagerConfig};
 use crate::protocol::sequencer::{self, Sequencer};
 use crate::protocol::time::Instant;
 use crate::sandbox::{Engine, Instance, LoadError, LoadedModule, SandboxError, SandboxLimits, reference_module};
@@ -21,13 +23,17 @@ use crate::sandbox::{Engine, Instance, LoadError, LoadedModule, SandboxError, Sa
 use super::clock::Clock;
 use super::connections::Connections;
 use super::directory::{DirectoryError, read_key};
-use super::executor::Executor;
+use super::executor::{Answer, Executor};
 use super::log::Log;
 use super::network::Network;
 use super::stop::Stop;
 
 /// What a front end prints on standard output when every node has been heard of, followed by its client address.
 pub const READY_LINE: &str = "ready";
+
+/// What a front end prints on standard output when the managers have agreed that a replica has crashed, followed by the replica, and
+/// by the number of the process that hosted it when it was last heard of.
+pub const CRASHED_LINE: &str = "crashed";
 
 /// The exit code of a node whose address is taken; `dsms up` then draws other ports, if it was free to choose them.
 pub const ADDRESS_IN_USE_EXIT: u8 = 3;
@@ -104,9 +110,18 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
                 run_sequencer(network).await
             }
             NodeId::ReplicaManager(replica) => {
-                let module = load_module(&config, replica)?;
-                network.log.info(format_args!("listening udp={address} module={}", module.digest().short()));
-                run_replica_manager(network, replica, module, config.module_limits.fuel_per_call).await
+                let modules = load_modules(&config, replica)?;
+                network.log.info(format_args!("listening udp={address} module={}", modules[0].digest().short()));
+                let core_config = ReplicaManagerConfig {
+                    replica,
+                    replicas_len: config.replicas.len(),
+                    tolerance: config.tolerance,
+                    modules: modules.iter().map(LoadedModule::digest).collect(),
+                    suspicion: SuspicionPolicy::default(),
+                    recovery: RecoveryPolicy::default(),
+                    process: std::process::id(),
+                };
+                run_replica_manager(network, core_config, modules, config.module_limits.fuel_per_call).await
             }
         }
     };
@@ -134,17 +149,20 @@ pub fn load(engine: &Engine, source: &ModuleSource) -> Result<LoadedModule, Load
     }
 }
 
-fn load_module(config: &ClusterConfig, replica: ReplicaId) -> Result<LoadedModule, NodeError> {
+/// The module of a replica, and its spares.
+fn load_modules(config: &ClusterConfig, replica: ReplicaId) -> Result<Vec<LoadedModule>, NodeError> {
     let engine = Engine::new(sandbox_limits(config))?;
-    Ok(load(&engine, &config.replicas[replica.index()].module)?)
+    let replica = &config.replicas[replica.index()];
+    let loaded = std::iter::once(&replica.module).map(|source| load(&engine, source));
+    Ok(loaded.collect::<Result<_, _>>()?)
 }
 
 async fn run_sequencer(mut network: Network) -> Result<(), NodeError> {
-    let mut core = Sequencer::new(network.now());
+    let mut core = Sequencer::new(std::process::id(), network.now());
     loop {
         network.wait(core.poll_timeout()).await;
         let now = network.receive();
-        while let Some((from, message)) = network.poll_message() {
+        while let Some((from, message)) = network.poll_message(None) {
             core.handle_message(from, message, now);
             drain_sequencer(&mut core, &mut network);
         }
@@ -165,32 +183,29 @@ fn drain_sequencer(core: &mut Sequencer, network: &mut Network) {
 
 async fn run_replica_manager(
     mut network: Network,
-    replica: ReplicaId,
-    module: LoadedModule,
+    config: ReplicaManagerConfig,
+    modules: Vec<LoadedModule>,
     fuel_per_call: u64,
 ) -> Result<(), NodeError> {
-    let mut core = ReplicaManager::new(replica, module.digest(), network.now());
-    let mut executor = Executor::start(module.instantiate(), fuel_per_call, network.clock());
+    let mut core = ReplicaManager::new(config, network.now());
+    let instantiate = move |module: usize| modules[module].instantiate();
+    let mut executor = Executor::start(instantiate, fuel_per_call, network.clock());
     loop {
-        let executed = tokio::select! {
+        let answer = tokio::select! {
             () = network.wait(core.poll_timeout()) => None,
             // Replies that the front end does not take yet stay with the executor, which then waits as well.
-            results = executor.next(), if !network.is_backlogged(NodeId::FrontEnd) => Some(results),
+            answer = executor.next(), if !network.is_backlogged(NodeId::FrontEnd) => Some(answer),
         };
         let now = network.receive();
-        if let Some(results) = executed {
-            core.handle_executed(results, now);
-            drain_replica_manager(&mut core, &mut network, &mut executor, now);
+        if let Some(answer) = answer {
+            take_in(answer, &mut core, &mut network, &mut executor, now);
         }
         while !network.is_backlogged(NodeId::FrontEnd)
-            && let Some(results) = executor.try_next()
+            && let Some(answer) = executor.try_next()
         {
-            core.handle_executed(results, now);
-            drain_replica_manager(&mut core, &mut network, &mut executor, now);
+            take_in(answer, &mut core, &mut network, &mut executor, now);
         }
-        while !core.is_saturated()
-            && let Some((from, message)) = network.poll_message()
-        {
+        while let Some((from, message)) = next_message(&core, &mut network) {
             core.handle_message(from, message, now);
             drain_replica_manager(&mut core, &mut network, &mut executor, now);
         }
@@ -198,6 +213,26 @@ async fn run_replica_manager(
         drain_replica_manager(&mut core, &mut network, &mut executor, now);
         network.flush();
     }
+}
+
+/// The next message that the core has room for: the sequencer's wait in their channel while too many orders wait here.
+fn next_message(core: &ReplicaManager, network: &mut Network) -> Option<(NodeId, Message)> {
+    let passed_over = core.is_saturated().then_some(NodeId::Sequencer);
+    network.poll_message(passed_over)
+}
+
+fn take_in(
+    answer: Answer,
+    core: &mut ReplicaManager,
+    network: &mut Network,
+    executor: &mut Executor<Instance>,
+    now: Instant,
+) {
+    match answer {
+        Answer::Started(incarnation, started) => core.handle_started(incarnation, started, now),
+        Answer::Executed(incarnation, results) => core.handle_executed(incarnation, results, now),
+    }
+    drain_replica_manager(core, network, executor, now);
 }
 
 fn drain_replica_manager(
@@ -209,9 +244,12 @@ fn drain_replica_manager(
     while let Some(output) = core.poll_output() {
         match output {
             replica_manager::Output::Transmit { to, message } => network.send(to, &message),
-            replica_manager::Output::Execute(run) => {
-                if let Some(results) = executor.submit(run) {
-                    core.handle_executed(results, now);
+            replica_manager::Output::Start { incarnation, module, state } => {
+                executor.begin(incarnation, module, state);
+            }
+            replica_manager::Output::Execute { incarnation, run } => {
+                if let Some(results) = executor.submit(incarnation, run) {
+                    core.handle_executed(incarnation, results, now);
                 }
             }
             replica_manager::Output::Event(event) => log(&mut network.log, &event),
@@ -228,6 +266,7 @@ async fn run_front_end(
         replicas_len: config.replicas.len(),
         tolerance: config.tolerance,
         request_timeout: config.request_timeout,
+        suspicion: SuspicionPolicy::default(),
     };
     let client_address = config.front_end.client_address;
     let mut core = FrontEnd::new(core_config);
@@ -244,7 +283,7 @@ async fn run_front_end(
             }
             drain_front_end(&mut core, &mut network, &connections, client_address);
         }
-        while let Some((from, message)) = network.poll_message() {
+        while let Some((from, message)) = network.poll_message(None) {
             core.handle_message(from, message, now);
             drain_front_end(&mut core, &mut network, &connections, client_address);
         }
@@ -260,13 +299,23 @@ fn drain_front_end(core: &mut FrontEnd, network: &mut Network, connections: &Con
             front_end::Output::Transmit { to, message } => network.send(to, &message),
             front_end::Output::Answer { connection, message } => connections.answer(connection, message),
             front_end::Output::Event(event) => {
-                if event == Event::Ready {
-                    let _nobody_reads = writeln!(std::io::stdout(), "{READY_LINE} {client_address}");
-                }
+                tell_supervisor(&event, client_address);
                 log(&mut network.log, &event);
             }
         }
     }
+}
+
+/// Prints what the process that started this one acts upon.
+fn tell_supervisor(event: &Event, client_address: SocketAddr) {
+    let mut out = std::io::stdout();
+    let _nobody_reads = match event {
+        Event::Ready => writeln!(out, "{READY_LINE} {client_address}"),
+        Event::CrashAgreed { charge, process, .. } => {
+            writeln!(out, "{CRASHED_LINE} {} process {process}", charge.replica)
+        }
+        _ => Ok(()),
+    };
 }
 
 fn log(log: &mut Log, event: &Event) {

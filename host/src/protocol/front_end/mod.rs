@@ -1,26 +1,36 @@
 //! The front end: the only part that clients see.
 //!
 //! It reads and validates requests, submits them to the sequencer, collects the replicas' replies and releases the outcome that
-//! enough of them share. It keeps listening after the release, so that a late wrong answer is seen as well. It does not decide
-//! what is done about a replica that is wrong.
+//! enough of them share. It keeps listening after the release, so that a late wrong answer is seen as well: it accuses replicas that are
+//! wrong, and suspects those that are silent (`judging.rs`). What is done about them is the replica managers' affair.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::market::{Answer, BadRequest, parse_request};
+use crate::market::{Answer, BadRequest, Digest, parse_request};
 
+use super::checkpoint::{Certifier, Verdict};
 use super::client_message::{
     ClientMessage, ClusterStatus, NodeState, NodeStatus, ServerBody, ServerMessage, WhyAnswer,
 };
 use super::event::Event;
-use super::id::{ClientId, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
+use super::event_log::EventLog;
+use super::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
 use super::ledger::{Asked, Conclusion, Ledger, Record, ReplyRecord};
 use super::limits::{PENDING_LEN_MAX, SILENT_AFTER};
-use super::message::{Command, Message, Progress, Reply, Response};
+use super::message::{Certificate, Command, Message, Phase, Progress, Reply, Response};
+use super::policy::SuspicionPolicy;
 use super::quorum::{Decision, Tolerance, decide};
 use super::recipients::Recipients;
-use super::time::Instant;
+use super::time::{Instant, earliest};
+
+mod judging;
+
+use judging::Judging;
+
+/// The client under which the front end itself has barriers ordered, when a replica manager needs a checkpoint.
+const CHECKPOINT_CLIENT: ClientId = ClientId(u64::MAX);
 
 /// One client connection, numbered by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +45,8 @@ pub struct FrontEndConfig {
     pub tolerance: Tolerance,
     /// How long a request may wait for its answer.
     pub request_timeout: Duration,
+    /// How long a reply may take.
+    pub suspicion: SuspicionPolicy,
 }
 
 /// Submits clients' requests, counts replies and releases outcomes. Holds no clock and no socket.
@@ -49,6 +61,12 @@ pub struct FrontEnd {
     ledger: Ledger,
     /// Each node's last heartbeat, and when it came.
     heartbeats: BTreeMap<NodeId, (Progress, Instant)>,
+    judging: Judging,
+    certifier: Certifier,
+    events: EventLog,
+    /// The barrier that was asked for by a replica manager and is not concluded yet, and how many there have been.
+    checkpoint: Option<RequestId>,
+    checkpoints_len: u64,
     ready: bool,
     outputs: VecDeque<Output>,
 }
@@ -96,6 +114,11 @@ impl FrontEnd {
             deadlines: BTreeSet::new(),
             ledger: Ledger::new(config.replicas_len),
             heartbeats: BTreeMap::new(),
+            judging: Judging::new(config.replicas_len, config.suspicion),
+            certifier: Certifier::new(config.tolerance.quorum(), config.replicas_len),
+            events: EventLog::default(),
+            checkpoint: None,
+            checkpoints_len: 0,
             ready: false,
             outputs: VecDeque::new(),
         }
@@ -104,6 +127,10 @@ impl FrontEnd {
     /// Takes in one message of a client.
     pub fn handle_client(&mut self, connection: ConnectionId, message: ClientMessage, now: Instant) {
         match message {
+            ClientMessage::Hello { client: CHECKPOINT_CLIENT } => {
+                let words = "this client number is the front end's own; draw another".to_owned();
+                self.answer(connection, RequestNumber(0), ServerBody::Refused(words));
+            }
             ClientMessage::Hello { client } => {
                 self.clients.insert(connection, client);
             }
@@ -115,6 +142,10 @@ impl FrontEnd {
             ClientMessage::Status { number } => {
                 let status = self.status(now);
                 self.answer(connection, number, ServerBody::Status(status));
+            }
+            ClientMessage::Events { number, after } => {
+                let events = self.events.after(after);
+                self.answer(connection, number, ServerBody::Events(events));
             }
             ClientMessage::Why { number, sequence } => {
                 let why = self.why(SequenceNumber(sequence));
@@ -134,6 +165,15 @@ impl FrontEnd {
             (NodeId::Sequencer, Message::Sequenced { id, sequence }) => self.on_sequenced(id, sequence, now),
             (NodeId::ReplicaManager(replica), Message::Reply(reply)) => self.on_reply(replica, reply, now),
             (_, Message::Progress(progress)) => self.on_progress(from, progress, now),
+            (NodeId::ReplicaManager(voter), Message::CrashVote { charge, agree }) => {
+                self.on_crash_vote(voter, charge, agree, now);
+            }
+            (NodeId::ReplicaManager(voter), Message::CheckpointVote { sequence, digest }) => {
+                self.on_checkpoint_vote(voter, sequence, digest, now);
+            }
+            (NodeId::ReplicaManager(replica), Message::Join) => self.on_join(replica, now),
+            (NodeId::ReplicaManager(_), Message::WantCheckpoint) => self.on_want_checkpoint(now),
+            (_, Message::Event { at, event }) => self.events.push(from, at, *event),
             (_, other) => self.ignored(from, other.name(), "not for a front end"),
         }
     }
@@ -146,11 +186,13 @@ impl FrontEnd {
             }
             self.on_request_timeout(id, now);
         }
+        self.suspect_silent(now);
     }
 
     /// The next deadline and what it is for.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        self.deadlines.first().map(|(deadline, _)| (*deadline, "request"))
+        let request = self.deadlines.first().map(|(deadline, _)| (*deadline, "request"));
+        earliest(request, self.judging.poll_timeout())
     }
 
     /// Drain to `None` after every `handle_*`, before the next one.
@@ -178,12 +220,13 @@ impl FrontEnd {
             let message = format!("{PENDING_LEN_MAX} requests are waiting already, retry later");
             return self.answer(connection, number, ServerBody::Answer(Answer::TimedOut { message }));
         }
+        self.submit(id, command, vec![connection], now);
+    }
+
+    fn submit(&mut self, id: RequestId, command: Command, connections: Vec<ConnectionId>, now: Instant) {
         let deadline = now + self.config.request_timeout;
         self.deadlines.insert((deadline, id));
-        self.pending.insert(
-            id,
-            Pending { connections: vec![connection], command, submitted_at: now, deadline, sequence: None },
-        );
+        self.pending.insert(id, Pending { connections, command, submitted_at: now, deadline, sequence: None });
         self.outputs.push_back(Output::Transmit {
             to: Recipients::One(NodeId::Sequencer),
             message: Message::Submit { id, command },
@@ -209,22 +252,63 @@ impl FrontEnd {
         pending.sequence = Some(sequence);
         let Pending { command, submitted_at, .. } = *pending;
         record.asked = Some(Asked { id, command, submitted_at, sequenced_at: now });
+        if matches!(command, Command::Request(_)) {
+            self.judging.await_replies(sequence, now);
+        }
         self.conclude(sequence, now);
+        self.judge(sequence, now);
     }
 
     fn on_reply(&mut self, replica: ReplicaId, reply: Reply, now: Instant) {
         let Reply { sequence, incarnation, response } = reply;
         self.heard_from(NodeId::ReplicaManager(replica), sequence, now);
         match self.ledger.add_reply(sequence, replica, incarnation, response, now) {
-            Err(reason) => self.ignored(NodeId::ReplicaManager(replica), "reply", reason),
-            Ok(record) => match &record.conclusion {
-                Some(Conclusion::Released { response, .. }) => {
-                    if record.replies[replica.index()].as_ref().is_some_and(|reply| diverges(reply, response)) {
-                        self.outputs.push_back(Output::Event(Event::Diverged { replica, sequence }));
-                    }
+            // A replica that executes the log again may repeat itself.
+            Err(_) => {}
+            Ok(record) if record.judged => {
+                if let Some(Conclusion::Released { response, .. }) = &record.conclusion
+                    && record.replies[replica.index()].as_ref().is_some_and(|reply| diverges(reply, response))
+                {
+                    self.accuse(replica, incarnation, sequence, now);
                 }
-                _ => self.conclude(sequence, now),
-            },
+            }
+            Ok(_) => self.conclude(sequence, now),
+        }
+        self.judging.on_reply(replica, sequence);
+        self.judge(sequence, now);
+    }
+
+    fn on_join(&mut self, replica: ReplicaId, now: Instant) {
+        let known = self.heartbeats.get_mut(&NodeId::ReplicaManager(replica));
+        let incarnation = known.map_or(Incarnation(0), |(progress, at)| {
+            // Its process is new, so it is being brought back already.
+            progress.phase = Phase::Recovering;
+            *at = now;
+            progress.incarnation
+        });
+        let ordered = self.ledger.range().map_or(SequenceNumber(0), |(_, last)| last);
+        let to = Recipients::One(NodeId::ReplicaManager(replica));
+        self.outputs.push_back(Output::Transmit { to, message: Message::Joined { incarnation, ordered } });
+        self.judge_all(now);
+    }
+
+    /// The managers act on their votes; here they are only counted, to be told.
+    fn on_checkpoint_vote(&mut self, voter: ReplicaId, sequence: SequenceNumber, digest: Digest, now: Instant) {
+        match self.certifier.vote(voter, sequence, digest) {
+            Verdict::Open => {}
+            Verdict::Certified(Certificate { sequence, digest, voters }) => {
+                self.event(Event::Certified { sequence, digest, voters }, now);
+            }
+            Verdict::Disputed(digests) => self.event(Event::StatesDiffer { sequence, digests }, now),
+        }
+    }
+
+    fn on_want_checkpoint(&mut self, now: Instant) {
+        if self.checkpoint.is_none() && self.pending.len() < PENDING_LEN_MAX {
+            self.checkpoints_len += 1;
+            let id = RequestId { client: CHECKPOINT_CLIENT, number: RequestNumber(self.checkpoints_len) };
+            self.checkpoint = Some(id);
+            self.submit(id, Command::Barrier, Vec::new(), now);
         }
     }
 
@@ -233,7 +317,7 @@ impl FrontEnd {
         let Some(record) = self.ledger.record_mut(sequence) else { return };
         let Some(asked) = record.asked else { return };
         match asked.command {
-            Command::Barrier => self.conclude_barrier(sequence, asked.id, now),
+            Command::Barrier | Command::Void => self.conclude_barrier(sequence, asked.id, now),
             Command::Request(_) => self.conclude_request(sequence, asked.id, now),
         }
     }
@@ -249,9 +333,6 @@ impl FrontEnd {
                 let response = Arc::clone(&record.replies[index].as_ref().expect("an agreed reply is there").response);
                 record.conclusion =
                     Some(Conclusion::Released { at: now, response: Arc::clone(&response), matching_len });
-                for replica in diverging(record, &response) {
-                    self.outputs.push_back(Output::Event(Event::Diverged { replica, sequence }));
-                }
                 let answer = match &*response {
                     Response::Executed { first, outcome } => {
                         Answer::Released { sequence: first.0, outcome: outcome.clone() }
@@ -264,8 +345,16 @@ impl FrontEnd {
             }
             Decision::Impossible => {
                 record.conclusion = Some(Conclusion::NoAgreement { at: now });
-                let message = no_agreement(record, self.config.tolerance.quorum());
-                self.outputs.push_back(Output::Event(Event::NoAgreement { sequence }));
+                let (message, standing) = (no_agreement(record, self.config.tolerance.quorum()), standing(record));
+                let faults = record.replies.iter().flatten().filter(|reply| reply.outcome().is_none()).count();
+                let is_void = self.config.replicas_len - faults < self.config.tolerance.quorum();
+                self.event(Event::NoAgreement { sequence, standing }, now);
+                if is_void {
+                    // Whatever the others say, modules that fail are too many: so that all can go on, nobody executes it.
+                    self.event(Event::Voided { sequence }, now);
+                    let message = Message::Void { sequence };
+                    self.outputs.push_back(Output::Transmit { to: Recipients::ReplicaManagers, message });
+                }
                 self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }));
             }
         }
@@ -273,12 +362,14 @@ impl FrontEnd {
 
     fn conclude_barrier(&mut self, sequence: SequenceNumber, id: RequestId, now: Instant) {
         let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
-        if !record.is_complete() || record.conclusion.is_some() {
+        let is_awaited = |replica| self.judging.is_awaited(replica, &self.heartbeats, now);
+        if !record.is_complete(is_awaited) || record.conclusion.is_some() {
             return;
         }
-        let (first, replies) = (record.replies[0].as_ref(), record.replies.iter().flatten());
-        let response = Arc::clone(&first.expect("a complete record has every reply").response);
-        let matching_len = replies.filter(|reply| reply.response == response).count();
+        // Only replicas that vote are waited for, and while there is none, for whoever comes first.
+        let Some(first) = record.replies.iter().flatten().next() else { return };
+        let response = Arc::clone(&first.response);
+        let matching_len = record.replies.iter().flatten().filter(|reply| reply.response == response).count();
         let digests: Vec<_> = ReplicaId::first(record.replies.len())
             .zip(&record.replies)
             .filter_map(|(replica, reply)| match reply.as_ref().map(|reply| &*reply.response) {
@@ -289,7 +380,7 @@ impl FrontEnd {
         record.conclusion = Some(Conclusion::Released { at: now, response, matching_len });
         let body = digests_body(record);
         if digests.iter().any(|(_, digest)| *digest != digests[0].1) {
-            self.outputs.push_back(Output::Event(Event::StatesDiffer { sequence, digests }));
+            self.event(Event::StatesDiffer { sequence, digests }, now);
         }
         self.finish(id, body);
     }
@@ -299,7 +390,7 @@ impl FrontEnd {
         let (sequence, command) = (pending.sequence, pending.command);
         let record = sequence.and_then(|sequence| self.ledger.record_mut(sequence));
         let body = match (record, command) {
-            (Some(record), Command::Barrier) => {
+            (Some(record), Command::Barrier | Command::Void) => {
                 record.conclusion.get_or_insert(Conclusion::TimedOut { at: now });
                 digests_body(record)
             }
@@ -313,15 +404,20 @@ impl FrontEnd {
                 ServerBody::Answer(Answer::TimedOut { message })
             }
         };
-        self.outputs.push_back(Output::Event(Event::TimedOut { sequence }));
+        self.event(Event::TimedOut { sequence }, now);
         self.finish(id, body);
+        if let Some(sequence) = sequence {
+            self.judge(sequence, now);
+        }
     }
 
     /// Answers a request that waits, if it still does.
     fn finish(&mut self, id: RequestId, body: ServerBody) {
         let Some(pending) = self.pending.remove(&id) else { return };
         self.deadlines.remove(&(pending.deadline, id));
-        let (last, others) = pending.connections.split_last().expect("a pending request was asked by somebody");
+        self.checkpoint.take_if(|checkpoint| *checkpoint == id);
+        // The front end's own barriers are asked by nobody.
+        let Some((last, others)) = pending.connections.split_last() else { return };
         for connection in others {
             self.answer(*connection, id.number, body.clone());
         }
@@ -329,11 +425,20 @@ impl FrontEnd {
     }
 
     fn on_progress(&mut self, from: NodeId, progress: Progress, now: Instant) {
-        self.heartbeats.insert(from, (progress, now));
+        let earlier = self.heartbeats.insert(from, (progress, now));
+        let standing = |progress: Progress| (progress.incarnation, progress.phase);
+        if let NodeId::ReplicaManager(replica) = from
+            && earlier.is_none_or(|(earlier, _)| standing(earlier) != standing(progress))
+        {
+            self.judging.on_standing(replica, progress.incarnation);
+            self.judge_all(now);
+        }
         // Every node but this one.
-        if !self.ready && self.heartbeats.len() == NodeId::all(self.config.replicas_len).len() - 1 {
+        let is_voting = |(progress, _): &(Progress, Instant)| progress.phase == Phase::Voting;
+        let all_others = NodeId::all(self.config.replicas_len).len() - 1;
+        if !self.ready && self.heartbeats.len() == all_others && self.heartbeats.values().all(is_voting) {
             self.ready = true;
-            self.outputs.push_back(Output::Event(Event::Ready));
+            self.event(Event::Ready, now);
         }
     }
 
@@ -349,17 +454,21 @@ impl FrontEnd {
     fn status(&self, now: Instant) -> ClusterStatus {
         let node_status = |node: NodeId| {
             if node == NodeId::FrontEnd {
-                return NodeStatus { node, state: NodeState::Up, progress: None, last_seen: Some(Duration::ZERO) };
+                let last_seen = Some(Duration::ZERO);
+                let (wrong_len, is_suspected) = (0, false);
+                return NodeStatus { node, state: NodeState::Up, progress: None, last_seen, wrong_len, is_suspected };
             }
             let heartbeat = self.heartbeats.get(&node);
             let last_seen = heartbeat.map(|(_, at)| now.since(*at));
-            let state = match (heartbeat, last_seen) {
-                (Some((progress, _)), _) if progress.failed => NodeState::Failed,
-                (_, Some(ago)) if ago <= SILENT_AFTER => NodeState::Up,
-                (_, Some(_)) => NodeState::Silent,
-                (_, None) => NodeState::Unknown,
+            let state = match last_seen {
+                Some(ago) if ago <= SILENT_AFTER => NodeState::Up,
+                Some(_) => NodeState::Silent,
+                None => NodeState::Unknown,
             };
-            NodeStatus { node, state, progress: heartbeat.map(|(progress, _)| *progress), last_seen }
+            let progress = heartbeat.map(|(progress, _)| *progress);
+            let wrong_len = node.replica().map_or(0, |replica| self.judging.wrong_len(replica));
+            let is_suspected = node.replica().is_some_and(|replica| self.judging.is_suspected(replica));
+            NodeStatus { node, state, progress, last_seen, wrong_len, is_suspected }
         };
         let Tolerance { wrong, crashed } = self.config.tolerance;
         let nodes = NodeId::all(self.config.replicas_len).into_iter().map(node_status).collect();
@@ -368,7 +477,7 @@ impl FrontEnd {
 
     fn why(&self, sequence: SequenceNumber) -> WhyAnswer {
         match self.ledger.record(sequence) {
-            Some(record) => WhyAnswer::Recorded(Box::new(record.clone())),
+            Some(record) => WhyAnswer::Recorded { record: Box::new(record.clone()), events: self.events.at(sequence) },
             None => {
                 let (first, last) = self.ledger.range().unwrap_or_default();
                 WhyAnswer::NotRecorded { first: first.0, last: last.0 }
@@ -380,7 +489,14 @@ impl FrontEnd {
         self.outputs.push_back(Output::Answer { connection, message: ServerMessage { number, body } });
     }
 
-    fn ignored(&mut self, from: NodeId, message: &'static str, reason: &'static str) {
+    /// Logs an event, and keeps it for clients who ask.
+    fn event(&mut self, event: Event, now: Instant) {
+        self.events.push(NodeId::FrontEnd, now, event.clone());
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn ignored(&mut self, from: NodeId, message: &str, reason: &str) {
+        let (message, reason) = (message.to_owned(), reason.to_owned());
         self.outputs.push_back(Output::Event(Event::Ignored { from, message, reason }));
     }
 }
@@ -390,10 +506,17 @@ fn diverges(reply: &ReplyRecord, released: &Response) -> bool {
     reply.outcome().is_some_and(|response| **response != *released)
 }
 
-fn diverging(record: &Record, released: &Response) -> Vec<ReplicaId> {
+/// What each replica said, in words.
+fn standing(record: &Record) -> String {
+    let words = |reply: &Option<ReplyRecord>| match reply.as_ref().map(|reply| &*reply.response) {
+        None => "no reply".to_owned(),
+        Some(Response::Executed { outcome, .. }) => outcome.to_string(),
+        Some(Response::StateDigest(digest)) => format!("state {}", digest.short()),
+        Some(Response::Forgotten) => "forgotten".to_owned(),
+        Some(Response::Fault(fault)) => fault.to_string(),
+    };
     let replies = ReplicaId::first(record.replies.len()).zip(&record.replies);
-    let diverging = replies.filter(|(_, reply)| reply.as_ref().is_some_and(|reply| diverges(reply, released)));
-    diverging.map(|(replica, _)| replica).collect()
+    replies.map(|(replica, reply)| format!("{replica}: {}", words(reply))).collect::<Vec<_>>().join("; ")
 }
 
 /// What is known of a vote that did not come to an end, for a client.

@@ -1,0 +1,240 @@
+//! Who was wrong, and who is silent.
+//!
+//! An order is judged once every replica that is waited for has replied: those that vote and are not suspected. So a replica that is
+//! merely slower than the quorum is neither accused nor passed over. What is said of a replica names its life, so that managers can
+//! tell whether it is about the present one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::{FrontEnd, Output, diverges};
+use crate::protocol::crash_votes::Votes;
+use crate::protocol::event::Event;
+use crate::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
+use crate::protocol::ledger::Conclusion;
+use crate::protocol::limits::SILENT_AFTER;
+use crate::protocol::message::{Charge, Message, Phase, Progress};
+use crate::protocol::policy::SuspicionPolicy;
+use crate::protocol::recipients::Recipients;
+use crate::protocol::strikes::Strikes;
+use crate::protocol::time::Instant;
+
+/// The orders that are not judged yet, and how each replica stands.
+#[derive(Debug)]
+pub(super) struct Judging {
+    policy: SuspicionPolicy,
+    /// How long the slowest matching reply has taken so far. Replies that come after their replica was suspected do not count, so
+    /// that time-outs do not make the next ones longer.
+    slowest: Option<Duration>,
+    replicas: BTreeMap<ReplicaId, Standing>,
+    /// Orders that are not judged, by when the wait for their replies began; at most as many as the ledger holds.
+    awaited: BTreeMap<SequenceNumber, Instant>,
+    /// The same in the order of those times, with some that are judged already.
+    due: VecDeque<(SequenceNumber, Instant)>,
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    strikes: Strikes,
+    /// The last place that was judged.
+    judged: SequenceNumber,
+    /// The place at which it owes a reply for too long.
+    suspected_at: Option<SequenceNumber>,
+    /// The managers' votes on whether it has crashed.
+    votes: Option<Votes>,
+}
+
+impl Judging {
+    pub(super) fn new(replicas_len: usize, policy: SuspicionPolicy) -> Judging {
+        let replicas = ReplicaId::first(replicas_len).map(|replica| (replica, Standing::default())).collect();
+        Judging { policy, slowest: None, replicas, awaited: BTreeMap::new(), due: VecDeque::new() }
+    }
+
+    /// An order has its place; the replies to it are waited for from now on.
+    pub(super) fn await_replies(&mut self, sequence: SequenceNumber, now: Instant) {
+        self.awaited.insert(sequence, now);
+        self.due.push_back((sequence, now));
+    }
+
+    /// How long a reply may take: twice as long as the slowest so far, within the operator's bounds.
+    fn deadline(&self) -> Duration {
+        let SuspicionPolicy { deadline_start, deadline_floor, deadline_ceiling, .. } = self.policy;
+        self.slowest.map_or(deadline_start, |slowest| 2 * slowest).clamp(deadline_floor, deadline_ceiling)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        self.due.front().map(|(_, since)| (*since + self.deadline(), "reply"))
+    }
+
+    /// A reply clears its replica of the suspicion that it would not come, or that an earlier one would not.
+    pub(super) fn on_reply(&mut self, replica: ReplicaId, sequence: SequenceNumber) {
+        if let Some(standing) = self.replicas.get_mut(&replica) {
+            standing.suspected_at.take_if(|suspected_at| *suspected_at <= sequence);
+        }
+    }
+
+    /// A replica begins or ends a life, or votes again.
+    pub(super) fn on_standing(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+        if let Some(standing) = self.replicas.get_mut(&replica) {
+            standing.suspected_at = None;
+            standing.strikes.begin(incarnation);
+            standing.votes.take_if(|votes| votes.charge.incarnation < incarnation);
+        }
+    }
+
+    /// Whether a reply of this replica is waited for.
+    pub(super) fn is_awaited(
+        &self,
+        replica: ReplicaId,
+        heartbeats: &BTreeMap<NodeId, (Progress, Instant)>,
+        now: Instant,
+    ) -> bool {
+        let votes = match heartbeats.get(&NodeId::ReplicaManager(replica)) {
+            Some((Progress { phase: Phase::Voting, .. }, _)) => true,
+            // Its recovery goes on only as long as its manager is heard of.
+            Some((Progress { phase: Phase::Recovering, .. }, at)) => now.since(*at) > SILENT_AFTER,
+            Some((Progress { phase: Phase::Quarantined, .. }, _)) | None => false,
+        };
+        votes && !self.is_suspected(replica)
+    }
+
+    pub(super) fn is_suspected(&self, replica: ReplicaId) -> bool {
+        self.replicas.get(&replica).is_some_and(|standing| standing.suspected_at.is_some())
+    }
+
+    /// At how many places in a row, up to the last judged one, the replica was wrong.
+    pub(super) fn wrong_len(&self, replica: ReplicaId) -> u64 {
+        self.replicas.get(&replica).map_or(0, |standing| standing.strikes.run_up_to(standing.judged))
+    }
+
+    /// The order is judged, and took its slowest matching reply so long.
+    fn on_judged(&mut self, sequence: SequenceNumber, slowest: Option<Duration>) {
+        self.awaited.remove(&sequence);
+        while self.due.front().is_some_and(|(sequence, _)| !self.awaited.contains_key(sequence)) {
+            self.due.pop_front();
+        }
+        for standing in self.replicas.values_mut() {
+            standing.judged = standing.judged.max(sequence);
+        }
+        self.slowest = self.slowest.max(slowest);
+    }
+}
+
+impl FrontEnd {
+    /// Judges an order if all replies that are waited for are there.
+    pub(super) fn judge(&mut self, sequence: SequenceNumber, now: Instant) {
+        let Some(since) = self.judging.awaited.get(&sequence).copied() else { return };
+        let Some(record) = self.ledger.record_mut(sequence) else {
+            // Forgotten for want of room; nobody can say any more what was right.
+            return self.judging.on_judged(sequence, None);
+        };
+        let is_awaited = |replica| self.judging.is_awaited(replica, &self.heartbeats, now);
+        if record.conclusion.is_none() || !record.is_complete(is_awaited) {
+            return;
+        }
+        record.judged = true;
+        let Some(Conclusion::Released { response, .. }) = &record.conclusion else {
+            return self.judging.on_judged(sequence, None);
+        };
+        let replies = || ReplicaId::first(record.replies.len()).zip(record.replies.iter().map(Option::as_ref));
+        let slowest = replies()
+            .filter_map(|(_, reply)| reply.filter(|reply| reply.response == *response))
+            .map(|reply| reply.at.since(since))
+            .max();
+        let wrong: Vec<(ReplicaId, Incarnation)> = replies()
+            .filter_map(|(replica, reply)| {
+                Some((replica, reply.filter(|reply| diverges(reply, response))?.incarnation))
+            })
+            .collect();
+        self.judging.on_judged(sequence, slowest);
+        for (replica, incarnation) in wrong {
+            self.accuse(replica, incarnation, sequence, now);
+        }
+    }
+
+    /// Judges all orders that can be judged now that fewer replies are waited for.
+    pub(super) fn judge_all(&mut self, now: Instant) {
+        let awaited: Vec<SequenceNumber> = self.judging.awaited.keys().copied().collect();
+        for sequence in awaited {
+            self.conclude(sequence, now);
+            self.judge(sequence, now);
+        }
+    }
+
+    /// A replica's outcome differs from the released one.
+    pub(super) fn accuse(
+        &mut self,
+        replica: ReplicaId,
+        incarnation: Incarnation,
+        sequence: SequenceNumber,
+        now: Instant,
+    ) {
+        let charge = Charge { replica, incarnation, sequence };
+        let standing = self.judging.replicas.get_mut(&replica).expect("the ledger takes replies of this cluster only");
+        // What an earlier life did has no consequence any more.
+        let Some(run_len) = standing.strikes.accuse(charge) else { return };
+        self.event(Event::Diverged { charge, run_len }, now);
+        // Where nobody can be wrong, nobody can say who is.
+        if self.config.tolerance.wrong > 0 {
+            let message = Message::Accuse(charge);
+            self.outputs.push_back(Output::Transmit { to: Recipients::ReplicaManagers, message });
+        }
+    }
+
+    /// Suspects the replicas that owe a reply for longer than the deadline.
+    pub(super) fn suspect_silent(&mut self, now: Instant) {
+        let deadline = self.judging.deadline();
+        let mut is_news = false;
+        while let Some((sequence, since)) = self.judging.due.front().copied() {
+            if since + deadline > now {
+                break;
+            }
+            self.judging.due.pop_front();
+            if self.judging.awaited.contains_key(&sequence) {
+                is_news |= self.suspect_at(sequence, now);
+            }
+        }
+        if is_news {
+            self.judge_all(now);
+        }
+    }
+
+    fn suspect_at(&mut self, sequence: SequenceNumber, now: Instant) -> bool {
+        let Some(record) = self.ledger.record(sequence) else { return false };
+        let is_missing = |replica: &ReplicaId| {
+            record.replies[replica.index()].is_none() && self.judging.is_awaited(*replica, &self.heartbeats, now)
+        };
+        let missing: Vec<ReplicaId> = ReplicaId::first(self.config.replicas_len).filter(is_missing).collect();
+        for replica in &missing {
+            let incarnation = self.incarnation(*replica);
+            let charge = Charge { replica: *replica, incarnation, sequence };
+            let standing = self.judging.replicas.get_mut(replica).expect("it is of this cluster");
+            standing.suspected_at = Some(sequence);
+            self.event(Event::Suspected { charge, deadline: self.judging.deadline() }, now);
+            let message = Message::Suspect(charge);
+            self.outputs.push_back(Output::Transmit { to: Recipients::ReplicaManagers, message });
+        }
+        !missing.is_empty()
+    }
+
+    pub(super) fn on_crash_vote(&mut self, voter: ReplicaId, charge: Charge, agree: bool, now: Instant) {
+        let incarnation = self.incarnation(charge.replica);
+        let Some(standing) = self.judging.replicas.get_mut(&charge.replica) else { return };
+        if charge.incarnation < incarnation {
+            return;
+        }
+        standing.votes.take_if(|votes| votes.charge.incarnation < charge.incarnation);
+        let votes = standing.votes.get_or_insert_with(|| Votes::new(charge));
+        if let Some(voters) = votes.count(voter, agree, self.config.replicas_len) {
+            let process = self.heartbeats.get(&NodeId::ReplicaManager(charge.replica));
+            let process = process.map_or(0, |(progress, _)| progress.process);
+            self.event(Event::CrashAgreed { charge, voters, process }, now);
+        }
+    }
+
+    /// The last life of a replica that was heard of.
+    fn incarnation(&self, replica: ReplicaId) -> Incarnation {
+        let heartbeat = self.heartbeats.get(&NodeId::ReplicaManager(replica));
+        heartbeat.map_or(Incarnation(0), |(progress, _)| progress.incarnation)
+    }
+}

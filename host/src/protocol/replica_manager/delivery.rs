@@ -1,0 +1,240 @@
+//! Orders into the log, runs out of it, and replies.
+
+use std::collections::VecDeque;
+
+use super::{Executed, Life, Output, ReplicaManager, Task};
+use crate::market::GuestFault;
+use crate::protocol::checkpoint::ClientTables;
+use crate::protocol::event::{Cause, Event};
+use crate::protocol::id::{Incarnation, SequenceNumber};
+use crate::protocol::limits::{DELIVERED_LEN_MAX, LOG_LEN_MAX, REPLAY_RUN_LEN_MAX, RUN_LEN_MAX, RUNS_LEN_MAX};
+use crate::protocol::message::{Command, Message, Order, Reply, Response};
+use crate::protocol::recipients::Recipients;
+use crate::protocol::time::Instant;
+
+/// Where one life of a replica stands in the order.
+#[derive(Debug)]
+pub(super) struct Execution {
+    /// Every order up to this one was handed to the executor, or waits for its turn to be replied to.
+    pub(super) cursor: SequenceNumber,
+    /// Every order up to this one is executed.
+    pub(super) executed: SequenceNumber,
+    /// Every order up to this one was replied to, by this life or an earlier one of the same process.
+    pub(super) replied: SequenceNumber,
+    /// What clients have asked and been answered, by the orders up to the cursor and up to the executed one.
+    pub(super) tables: ClientTables,
+    /// Orders between `executed` and `cursor`.
+    in_progress: VecDeque<Step>,
+    /// How many results each run at the executor still owes, the oldest in front.
+    runs: VecDeque<usize>,
+    /// The last run ends with a checkpoint, and nothing follows it until the checkpoint is there: so both tables stand at its place.
+    awaits_checkpoint: bool,
+}
+
+#[derive(Debug)]
+struct Step {
+    order: Order,
+    /// Whether the executor answers it; otherwise the session table does, or nobody.
+    at_executor: bool,
+}
+
+impl Execution {
+    /// A life that begins after this order, with these tables, in a process that has replied up to `replied`.
+    pub(super) fn after(sequence: SequenceNumber, tables: ClientTables, replied: SequenceNumber) -> Execution {
+        Execution {
+            cursor: sequence,
+            executed: sequence,
+            replied,
+            tables,
+            in_progress: VecDeque::new(),
+            runs: VecDeque::new(),
+            awaits_checkpoint: false,
+        }
+    }
+
+    /// Forgets what is at the executor; this life has ended.
+    pub(super) fn stop(&mut self) {
+        self.in_progress.clear();
+        self.runs.clear();
+        self.awaits_checkpoint = false;
+    }
+}
+
+impl ReplicaManager {
+    /// Takes in results of the oldest runs of a life: one a task, in order.
+    pub fn handle_executed(
+        &mut self,
+        incarnation: Incarnation,
+        results: Vec<Result<Executed, GuestFault>>,
+        now: Instant,
+    ) {
+        for result in results {
+            if incarnation != self.incarnation || !matches!(self.life, Life::Replaying(_) | Life::Voting) {
+                // Of a life that has ended, perhaps by the result before this one.
+                return;
+            }
+            self.reply_to_repeated();
+            let owed = self.execution.runs.front_mut().expect("an executor answers only what it was given");
+            *owed -= 1;
+            if *owed == 0 {
+                self.execution.runs.pop_front();
+            }
+            let step = self.execution.in_progress.pop_front().expect("every order of a run is in progress");
+            match result {
+                Ok(executed) => self.on_executed(step.order, executed, now),
+                Err(fault) => self.on_module_failed(step.order, fault, now),
+            }
+        }
+        self.reply_to_repeated();
+        self.start_runs();
+        self.check_caught_up(now);
+    }
+
+    /// Whether so many orders wait that the driver should leave the sequencer's further messages in their channel.
+    pub fn is_saturated(&self) -> bool {
+        let lag = self.log.end().0.saturating_sub(self.execution.executed.0);
+        let lag_max = match self.life {
+            Life::Voting => DELIVERED_LEN_MAX as u64,
+            Life::Joining { .. } | Life::Restoring(_) | Life::Replaying(_) => LOG_LEN_MAX as u64 / 2,
+            // It follows the order for the others' sake, and will begin with a later checkpoint itself.
+            Life::Blocked { .. } | Life::Quarantined => u64::MAX,
+        };
+        lag >= lag_max || self.hold_back.is_full()
+    }
+
+    pub(super) fn on_order(&mut self, order: Order, now: Instant) {
+        self.ordered = self.ordered.max(order.sequence);
+        if order.sequence <= self.log.end() {
+            // Fetched from another manager in the meantime.
+            return;
+        }
+        self.hold_back.insert(order);
+        self.deliver_held_back(now);
+    }
+
+    /// The sequencer has sent this order, and the channel between keeps the order of messages: what is not here was lost.
+    pub(super) fn on_ordered(&mut self, sequence: SequenceNumber, now: Instant) {
+        self.ordered = self.ordered.max(sequence);
+        self.deliver_held_back(now);
+    }
+
+    /// Delivers all orders that are contiguous, and sees to it that a gap is closed.
+    pub(super) fn deliver_held_back(&mut self, now: Instant) {
+        while let Some(next) = self.hold_back.take(self.log.end().next()) {
+            self.log.push(next);
+        }
+        if self.has_gap() {
+            self.fetch_log(now);
+        }
+        self.start_runs();
+    }
+
+    /// Whether an order is known to exist that this manager does not have.
+    pub(super) fn has_gap(&self) -> bool {
+        self.ordered > self.log.end()
+    }
+
+    /// Hands over as many runs as the executor may hold.
+    pub(super) fn start_runs(&mut self) {
+        let len_max = match self.life {
+            Life::Voting => RUN_LEN_MAX,
+            Life::Replaying(_) => REPLAY_RUN_LEN_MAX,
+            _ => return,
+        };
+        while self.execution.runs.len() < RUNS_LEN_MAX && !self.execution.awaits_checkpoint {
+            let before = self.execution.cursor;
+            let run = self.take_run(len_max);
+            if !run.is_empty() {
+                self.execution.runs.push_back(run.len());
+                self.outputs.push_back(Output::Execute { incarnation: self.incarnation, run });
+            } else if self.execution.cursor == before {
+                return;
+            }
+        }
+    }
+
+    /// The next tasks for the executor. Repeated and void requests go past it: they reply when their turn comes.
+    fn take_run(&mut self, len_max: usize) -> Vec<Task> {
+        let mut run = Vec::new();
+        while run.len() < len_max && !self.execution.awaits_checkpoint {
+            let Some(order) = self.log.order(self.execution.cursor.next()).copied() else { break };
+            let checkpoint_every = self.config.recovery.checkpoint_every;
+            let execute = match order.command {
+                Command::Request(_) => self.execution.tables.admissions.admit(order.id, order.sequence),
+                Command::Barrier | Command::Void => false,
+            };
+            let checkpoint = order.command == Command::Barrier || order.sequence.0.is_multiple_of(checkpoint_every);
+            let at_executor = execute || checkpoint;
+            if at_executor {
+                run.push(Task { order, execute, checkpoint });
+            }
+            self.execution.cursor = order.sequence;
+            self.execution.awaits_checkpoint = checkpoint;
+            self.execution.in_progress.push_back(Step { order, at_executor });
+            if self.execution.runs.is_empty() && run.is_empty() {
+                self.reply_to_repeated();
+            }
+        }
+        run
+    }
+
+    /// Replies to the orders whose turn it is and that the executor has nothing to do with.
+    fn reply_to_repeated(&mut self) {
+        while let Some(step) = self.execution.in_progress.pop_front_if(|step| !step.at_executor) {
+            self.reply_from_sessions(step.order);
+        }
+    }
+
+    fn reply_from_sessions(&mut self, order: Order) {
+        let response = match (order.command, self.execution.tables.sessions.look_up(order.id)) {
+            (Command::Void, _) => None,
+            (_, Some((first, outcome))) => Some(Response::Executed { first, outcome: outcome.clone() }),
+            (_, None) => Some(Response::Forgotten),
+        };
+        self.reply(order, response);
+    }
+
+    fn on_executed(&mut self, order: Order, executed: Executed, now: Instant) {
+        let Executed { outcome, checkpoint } = executed;
+        let state_digest = checkpoint.as_ref().map(|(_, digest)| *digest);
+        match (order.command, outcome, state_digest) {
+            (Command::Request(_), Some(outcome), _) => {
+                self.execution.tables.sessions.record(order.id, order.sequence, outcome.clone());
+                self.reply(order, Some(Response::Executed { first: order.sequence, outcome }));
+            }
+            (Command::Barrier, _, Some(digest)) => self.reply(order, Some(Response::StateDigest(digest))),
+            _ => self.reply_from_sessions(order),
+        }
+        if let Some((state, digest)) = checkpoint {
+            self.execution.awaits_checkpoint = false;
+            self.on_exported(order.sequence, state, digest, now);
+        }
+    }
+
+    fn on_module_failed(&mut self, order: Order, fault: GuestFault, now: Instant) {
+        let (replica, incarnation, sequence) = (self.config.replica, self.incarnation, order.sequence);
+        self.event(Event::ModuleFailed { replica, incarnation, sequence, fault: fault.clone() }, now);
+        self.recover(Cause::ModuleFailed(sequence, fault.clone()), now);
+        if matches!(self.life, Life::Blocked { .. } | Life::Quarantined) {
+            // It will not do better, so whoever counts replies need not wait for this one.
+            self.transmit_reply(order, Response::Fault(fault));
+        }
+    }
+
+    fn reply(&mut self, order: Order, response: Option<Response>) {
+        assert_eq!(order.sequence, self.execution.executed.next(), "orders are executed in their order");
+        self.execution.executed = order.sequence;
+        // A life that executes the log again says nothing again.
+        if order.sequence > self.execution.replied {
+            self.execution.replied = order.sequence;
+            if let Some(response) = response {
+                self.transmit_reply(order, response);
+            }
+        }
+    }
+
+    fn transmit_reply(&mut self, order: Order, response: Response) {
+        let reply = Reply { sequence: order.sequence, incarnation: self.incarnation, response };
+        self.transmit(Recipients::One(order.origin), Message::Reply(reply));
+    }
+}

@@ -1,0 +1,305 @@
+//! The replica manager: delivers the total order to one replica, gap-free and once, replies, and brings the replica back when it
+//! fails.
+//!
+//! It does not execute. It hands runs of orders to an executor ([`Output::Execute`]), which owns the module and answers with
+//! [`ReplicaManager::handle_executed`], in the same order. So a slow module never keeps the manager from the network, and this
+//! core knows nothing of WebAssembly.
+//!
+//! | File | Its part |
+//! |---|---|
+//! | `delivery.rs` | orders into the log, runs out of it, replies |
+//! | `recovery.rs` | the lives of the replica: join, restore, replay, vote, and what ends them |
+//! | `checkpoints.rs` | takes checkpoints, has them certified, keeps the last ones |
+//! | `catch_up.rs` | fetches from other managers what this one is missing, and serves them |
+//! | `watching.rs` | accusations, suspicions and votes |
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::market::{Digest, GuestFault, MarketState, Outcome};
+
+use super::checkpoint::{Certifier, Checkpoint, ClientTables};
+use super::crash_votes::Watch;
+use super::event::Event;
+use super::hold_back::HoldBack;
+use super::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
+use super::ladder::Ladder;
+use super::limits::{ABSENCE_MIN, PROGRESS_INTERVAL};
+use super::message::{Certificate, Message, Order, Phase, Progress};
+use super::order_log::OrderLog;
+use super::policy::{RecoveryPolicy, SuspicionPolicy};
+use super::quorum::Tolerance;
+use super::recipients::Recipients;
+use super::strikes::Strikes;
+use super::time::{Instant, earliest};
+
+mod catch_up;
+mod checkpoints;
+mod delivery;
+mod recovery;
+mod watching;
+
+#[cfg(test)]
+mod tests;
+
+use catch_up::Fetch;
+use delivery::Execution;
+use recovery::Life;
+
+/// What a replica manager has to know of its cluster and its replica.
+#[derive(Clone, Debug)]
+pub struct ReplicaManagerConfig {
+    /// Which replica it manages.
+    pub replica: ReplicaId,
+    /// How many there are.
+    pub replicas_len: usize,
+    /// What they must tolerate.
+    pub tolerance: Tolerance,
+    /// The digests of its modules: the first one, then its spares. At least one.
+    pub modules: Vec<Digest>,
+    /// When others are taken for crashed.
+    pub suspicion: SuspicionPolicy,
+    /// How its own replica is brought back.
+    pub recovery: RecoveryPolicy,
+    /// What the system calls this process.
+    pub process: u32,
+}
+
+/// Delivers the order to one replica and replies to front ends. Holds no clock, no socket and no module.
+#[derive(Debug)]
+pub struct ReplicaManager {
+    config: ReplicaManagerConfig,
+    incarnation: Incarnation,
+    life: Life,
+    log: OrderLog,
+    hold_back: HoldBack,
+    /// The highest place that is known to be ordered and sent to this manager.
+    ordered: SequenceNumber,
+    execution: Execution,
+    certifier: Certifier,
+    /// Certified checkpoints, the latest at the end; at most [`STABLE_LEN_MAX`](super::limits::STABLE_LEN_MAX).
+    stable: VecDeque<(Checkpoint, Certificate)>,
+    /// Checkpoints of this life that are not certified yet.
+    candidates: BTreeMap<SequenceNumber, Checkpoint>,
+    /// The recovered replica has been compared with the others at no checkpoint yet.
+    is_unverified: bool,
+    fetch: Option<Fetch>,
+    /// The checkpoint that another manager is fetching, encoded.
+    served: Option<(SequenceNumber, Vec<u8>)>,
+    ladder: Ladder,
+    strikes: Strikes,
+    watch: Watch,
+    watch_at: Option<Instant>,
+    progress_at: Instant,
+    outputs: VecDeque<Output>,
+}
+
+/// One order, with what the executor has to do for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// The order.
+    pub order: Order,
+    /// Whether its request is to be executed.
+    pub execute: bool,
+    /// Whether the state is to be exported after it.
+    pub checkpoint: bool,
+}
+
+/// What the executor answers to one task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// The request's outcome, if it was to be executed.
+    pub outcome: Option<Outcome>,
+    /// The exported state with its digest, if it was asked for.
+    pub checkpoint: Option<(Arc<MarketState>, Digest)>,
+}
+
+/// Why a module could not be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartFailure {
+    /// It failed when it was instantiated, or when it was to import the state.
+    Fault(GuestFault),
+    /// It refuses the state, in its words.
+    Refused(String),
+}
+
+/// What the driver has to do for a replica manager.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a message.
+    Transmit {
+        /// To whom.
+        to: Recipients,
+        /// What.
+        message: Message,
+    },
+    /// Drop the instance there is, with all that waits for it; make one of this module, have it import the state if there is one, and
+    /// answer with [`ReplicaManager::handle_started`].
+    Start {
+        /// The new life, to be named in the answer and in those to its runs.
+        incarnation: Incarnation,
+        /// The module's place in the configured list.
+        module: usize,
+        /// What it begins with; an empty market otherwise.
+        state: Option<Arc<MarketState>>,
+    },
+    /// Do these tasks, one after the other, and answer with [`ReplicaManager::handle_executed`], in one answer or in several, each
+    /// of one result a task. After a fault nothing more is answered.
+    Execute {
+        /// The life that this is for.
+        incarnation: Incarnation,
+        /// What to do.
+        run: Vec<Task>,
+    },
+    /// Log an event.
+    Event(Event),
+}
+
+impl ReplicaManager {
+    /// A replica manager that begins its process's life: it asks the others who it was, and what it has missed.
+    pub fn new(config: ReplicaManagerConfig, now: Instant) -> ReplicaManager {
+        let ReplicaManagerConfig { replica, replicas_len, tolerance, suspicion, recovery, .. } = config;
+        let ladder = Ladder::new(recovery, config.modules.len());
+        let mut manager = ReplicaManager {
+            config,
+            incarnation: Incarnation(0),
+            life: Life::Joining { answers: BTreeSet::new(), last: Incarnation(0) },
+            log: OrderLog::default(),
+            hold_back: HoldBack::default(),
+            ordered: SequenceNumber(0),
+            execution: Execution::after(SequenceNumber(0), ClientTables::default(), SequenceNumber(0)),
+            certifier: Certifier::new(tolerance.quorum(), replicas_len),
+            stable: VecDeque::new(),
+            candidates: BTreeMap::new(),
+            is_unverified: false,
+            fetch: None,
+            served: None,
+            ladder,
+            strikes: Strikes::default(),
+            watch: Watch::new(replica, replicas_len, suspicion),
+            watch_at: None,
+            progress_at: now,
+            outputs: VecDeque::new(),
+        };
+        manager.transmit(Recipients::Watchers, Message::Join);
+        manager
+    }
+
+    /// Takes one message in.
+    pub fn handle_message(&mut self, from: NodeId, message: Message, now: Instant) {
+        if let NodeId::ReplicaManager(peer) = from {
+            self.watch.on_heard(peer, now);
+        }
+        match (from, message) {
+            (NodeId::Sequencer, Message::Order(order)) => self.on_order(order, now),
+            (NodeId::Sequencer, Message::Progress(progress)) => self.on_ordered(progress.delivered, now),
+            (NodeId::FrontEnd, Message::Accuse(charge)) => self.on_accuse(charge, now),
+            (NodeId::FrontEnd, Message::Suspect(charge)) => self.on_suspect(charge, now),
+            (NodeId::FrontEnd, Message::Void { sequence }) => self.on_void(sequence, now),
+            (NodeId::ReplicaManager(peer), Message::Progress(progress)) => self.watch.on_progress(peer, &progress, now),
+            (NodeId::ReplicaManager(peer), Message::CrashVote { charge, agree }) => {
+                self.on_crash_vote(peer, charge, agree, now);
+            }
+            (NodeId::ReplicaManager(peer), Message::CheckpointVote { sequence, digest }) => {
+                self.on_checkpoint_vote(peer, sequence, digest, now);
+            }
+            (NodeId::ReplicaManager(peer), Message::Join) => self.on_join(peer),
+            (NodeId::FrontEnd | NodeId::ReplicaManager(_), Message::Joined { incarnation, ordered }) => {
+                self.on_joined(from, incarnation, ordered, now);
+            }
+            (NodeId::ReplicaManager(peer), Message::FetchLog { after }) => self.on_fetch_log(peer, after),
+            (NodeId::ReplicaManager(peer), Message::FetchOffer) => self.on_fetch_offer(peer),
+            (NodeId::ReplicaManager(peer), Message::Log { after, orders }) => self.on_log(peer, after, orders, now),
+            (NodeId::ReplicaManager(peer), Message::Offer(certificate)) => self.on_offer(peer, certificate, now),
+            (NodeId::ReplicaManager(peer), Message::FetchState { sequence, offset }) => {
+                self.on_fetch_state(peer, sequence, offset);
+            }
+            (NodeId::ReplicaManager(peer), Message::State { sequence, offset, len, bytes }) => {
+                self.on_state(peer, sequence, offset, len, &bytes, now);
+            }
+            (_, other) => self.ignored(from, other.name(), "not for a replica manager"),
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.progress_at <= now {
+            self.on_progress_timeout(now);
+        }
+        if self.watch_at.is_some_and(|at| at <= now) {
+            self.on_watch_timeout(now);
+        }
+        if self.pause_until().is_some_and(|at| at <= now) {
+            self.on_pause_timeout(now);
+        }
+        if self.fetch.as_ref().is_some_and(|fetch| fetch.deadline() <= now) {
+            self.on_fetch_timeout(now);
+        }
+    }
+
+    /// The next deadline and what it is for.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let watch = self.watch_at.map(|at| (at, "watch"));
+        let pause = self.pause_until().map(|at| (at, "pause"));
+        let fetch = self.fetch.as_ref().map(|fetch| (fetch.deadline(), "fetch"));
+        let progress = Some((self.progress_at, "progress"));
+        [watch, pause, fetch].into_iter().fold(progress, earliest)
+    }
+
+    /// Drain to `None` after every `handle_*`, before the next one.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// How the replica stands in the vote.
+    pub fn phase(&self) -> Phase {
+        match self.life {
+            Life::Joining { .. } | Life::Restoring(_) | Life::Replaying(_) | Life::Blocked { .. } => Phase::Recovering,
+            Life::Voting => Phase::Voting,
+            Life::Quarantined => Phase::Quarantined,
+        }
+    }
+
+    fn on_progress_timeout(&mut self, now: Instant) {
+        if now.since(self.progress_at) > ABSENCE_MIN {
+            self.watch.on_own_absence(now);
+        }
+        self.announce(now);
+    }
+
+    /// Tells all others how far this replica is.
+    fn announce(&mut self, now: Instant) {
+        self.progress_at = now + PROGRESS_INTERVAL;
+        let progress = Progress {
+            incarnation: self.incarnation,
+            phase: self.phase(),
+            delivered: self.log.end(),
+            executed: self.execution.executed,
+            module: Some(self.config.modules[self.ladder.module()]),
+            process: self.config.process,
+        };
+        self.watch.on_progress(self.config.replica, &progress, now);
+        // Also to the sequencer, so that its channel to this manager is open before there is an order to send.
+        self.transmit(Recipients::All, Message::Progress(progress));
+    }
+
+    fn transmit(&mut self, to: Recipients, message: Message) {
+        self.outputs.push_back(Output::Transmit { to, message });
+    }
+
+    fn transmit_to(&mut self, peer: ReplicaId, message: Message) {
+        self.transmit(Recipients::One(NodeId::ReplicaManager(peer)), message);
+    }
+
+    /// Logs an event here, and tells the front end, which keeps the events of all.
+    fn event(&mut self, event: Event, now: Instant) {
+        self.outputs.push_back(Output::Event(event.clone()));
+        let message = Message::Event { at: now, event: Box::new(event) };
+        self.transmit(Recipients::One(NodeId::FrontEnd), message);
+    }
+
+    fn ignored(&mut self, from: NodeId, message: &str, reason: &str) {
+        let (message, reason) = (message.to_owned(), reason.to_owned());
+        self.outputs.push_back(Output::Event(Event::Ignored { from, message, reason }));
+    }
+}

@@ -1,0 +1,290 @@
+//! The lives of the replica: how each begins, and what ends it.
+//!
+//! ```text
+//! Joining ─▶ Restoring ─▶ Replaying ─▶ Voting ─┐
+//!               ▲                              │ wrong, crashed, failed, corrupt, behind, void
+//!               └──────────────────────────────┤
+//!                                              ├─▶ Blocked: until the others are past the request, then Restoring
+//!                                              └─▶ Quarantined
+//! ```
+//!
+//! *Restoring* ends the old instance, waits out the backoff, finds a checkpoint (its own, or another manager's) and has a module
+//! import it; *Replaying* executes the log from there to where the order was when the module was ready.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{Execution, Output, ReplicaManager, StartFailure};
+use crate::protocol::checkpoint::{Checkpoint, ClientTables};
+use crate::protocol::crash_votes::majority;
+use crate::protocol::event::{Cause, Event};
+use crate::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
+use crate::protocol::ladder::Step;
+use crate::protocol::message::Message;
+use crate::protocol::recipients::Recipients;
+use crate::protocol::time::Instant;
+
+use Life::{Blocked, Joining, Quarantined, Replaying, Restoring, Voting};
+
+/// Where the replica is in its life.
+#[derive(Debug)]
+pub(super) enum Life {
+    /// The process is new, and asks the others which life this is.
+    Joining {
+        /// Who has answered.
+        answers: BTreeSet<NodeId>,
+        /// The last life that any of them knows of.
+        last: Incarnation,
+    },
+    /// A module is about to be started.
+    Restoring(Recovery),
+    /// It executes the log again.
+    Replaying(Recovery),
+    /// It is up to date.
+    Voting,
+    /// Its module fails at this order every time.
+    Blocked {
+        /// The order.
+        at: SequenceNumber,
+    },
+    /// Nothing is left to try.
+    Quarantined,
+}
+
+/// One attempt to bring the replica back.
+#[derive(Debug)]
+pub(super) struct Recovery {
+    /// When it was decided.
+    began_at: Instant,
+    /// Whether this is the first life in a cluster that has ordered nothing: then there is nothing to tell.
+    is_first: bool,
+    /// Not before this.
+    pub(super) pause_until: Option<Instant>,
+    /// The checkpoint to begin with must not be from before this place.
+    pub(super) not_before: SequenceNumber,
+    /// The corrupt checkpoint, so that the difference to the certified one can be told.
+    pub(super) corrupt: Option<Checkpoint>,
+    /// The executor was asked to start the module.
+    is_starting: bool,
+    /// The checkpoint that it begins with; 0 for none.
+    checkpoint: SequenceNumber,
+    /// When the module was ready.
+    ready_after: Duration,
+    /// Up to where the log is executed again before the replica votes.
+    target: SequenceNumber,
+}
+
+impl Recovery {
+    fn new(began_at: Instant) -> Recovery {
+        Recovery {
+            began_at,
+            is_first: false,
+            pause_until: None,
+            not_before: SequenceNumber(0),
+            corrupt: None,
+            is_starting: false,
+            checkpoint: SequenceNumber(0),
+            ready_after: Duration::ZERO,
+            target: SequenceNumber(0),
+        }
+    }
+}
+
+impl ReplicaManager {
+    /// Takes in that the module of a life is ready, or could not be started.
+    pub fn handle_started(&mut self, incarnation: Incarnation, started: Result<(), StartFailure>, now: Instant) {
+        let Restoring(recovery) = &mut self.life else { return };
+        if incarnation != self.incarnation || !recovery.is_starting {
+            return;
+        }
+        if let Err(failure) = started {
+            let reason = match failure {
+                StartFailure::Fault(fault) => fault.to_string(),
+                StartFailure::Refused(words) => format!("it refuses the state: {words}"),
+            };
+            let replica = self.config.replica;
+            self.event(Event::RecoveryFailed { replica, incarnation, reason: reason.clone() }, now);
+            return self.recover(Cause::ImportFailed(reason), now);
+        }
+        recovery.ready_after = now.since(recovery.began_at);
+        recovery.target = self.log.end();
+        let Restoring(recovery) = std::mem::replace(&mut self.life, Voting) else {
+            unreachable!("it was matched above")
+        };
+        self.life = Replaying(recovery);
+        self.start_runs();
+        self.check_caught_up(now);
+    }
+
+    /// Another manager's process is new, and asks who it was.
+    pub(super) fn on_join(&mut self, peer: ReplicaId) {
+        if matches!(self.life, Joining { .. }) {
+            // Both are new, and nothing that this one could say is worth anything.
+            return;
+        }
+        let joined = Message::Joined { incarnation: self.watch.incarnation(peer), ordered: self.log.end() };
+        self.transmit_to(peer, joined);
+    }
+
+    pub(super) fn on_joined(&mut self, from: NodeId, last: Incarnation, ordered: SequenceNumber, now: Instant) {
+        self.ordered = self.ordered.max(ordered);
+        let Joining { answers, last: known } = &mut self.life else { return };
+        answers.insert(from);
+        *known = last.max(*known);
+        // The front end hears of every life. Without it a majority has: this manager is one of them.
+        let is_known = answers.contains(&NodeId::FrontEnd) || answers.len() + 1 >= majority(self.config.replicas_len);
+        if !is_known {
+            return;
+        }
+        self.incarnation = Incarnation(known.0 + 1);
+        let is_first = known.0 == 0 && self.ordered == SequenceNumber(0);
+        if is_first {
+            self.life = Restoring(Recovery { is_first, ..Recovery::new(now) });
+            self.restore(now);
+        } else {
+            self.begin_life(Cause::Behind(self.log.end()), now);
+        }
+    }
+
+    /// Ends the present life of the replica for this cause, and begins the next one if there is anything left to try.
+    pub(super) fn recover(&mut self, cause: Cause, now: Instant) {
+        match self.life {
+            Joining { .. } | Quarantined => {}
+            _ => {
+                self.incarnation = Incarnation(self.incarnation.0 + 1);
+                self.begin_life(cause, now);
+            }
+        }
+    }
+
+    fn begin_life(&mut self, cause: Cause, now: Instant) {
+        let (replica, incarnation) = (self.config.replica, self.incarnation);
+        let corrupt_at = match &cause {
+            Cause::Corrupt(sequence) => Some(*sequence),
+            _ => None,
+        };
+        // What the last attempt had to begin with, a failed import of it has to as well.
+        let mut recovery = match (&cause, std::mem::replace(&mut self.life, Voting)) {
+            (Cause::ImportFailed(_), Restoring(last)) => Recovery { not_before: last.not_before, ..Recovery::new(now) },
+            _ => Recovery::new(now),
+        };
+        recovery.corrupt = corrupt_at.and_then(|sequence| self.candidates.remove(&sequence));
+        recovery.not_before = recovery.not_before.max(corrupt_at.unwrap_or_default());
+        self.strikes.begin(incarnation);
+        self.candidates.clear();
+        self.fetch = None;
+        self.execution.stop();
+        match self.ladder.next(&cause, now) {
+            Step::Start { rung, pause, module } => {
+                let module = self.config.modules[module];
+                self.event(Event::RecoveryStarted { replica, incarnation, cause, rung, module }, now);
+                recovery.pause_until = (!pause.is_zero()).then(|| now + pause);
+                self.life = Restoring(recovery);
+            }
+            Step::Block(at) => {
+                self.event(Event::Blocked { replica, sequence: at }, now);
+                self.life = Blocked { at };
+                self.transmit(Recipients::One(NodeId::FrontEnd), Message::WantCheckpoint);
+            }
+            Step::Quarantine => {
+                self.event(Event::Quarantined { replica, incarnation, cause }, now);
+                self.life = Quarantined;
+            }
+        }
+        self.announce(now);
+        if self.pause_until().is_none() {
+            self.restore(now);
+        }
+    }
+
+    pub(super) fn pause_until(&self) -> Option<Instant> {
+        match &self.life {
+            Restoring(recovery) => recovery.pause_until,
+            _ => None,
+        }
+    }
+
+    pub(super) fn on_pause_timeout(&mut self, now: Instant) {
+        if let Restoring(recovery) = &mut self.life {
+            recovery.pause_until = None;
+        }
+        self.restore(now);
+    }
+
+    /// Takes the next step towards a running module: has it started if there is something to begin with, or fetches that.
+    pub(super) fn restore(&mut self, now: Instant) {
+        let Restoring(recovery) = &self.life else { return };
+        if recovery.is_starting || recovery.pause_until.is_some() || self.fetch.is_some() {
+            return;
+        }
+        let not_before = recovery.not_before;
+        let log_start = self.log.start();
+        let is_usable = |checkpoint: &Checkpoint| checkpoint.sequence >= not_before.max(log_start);
+        let base = self.stable.iter().rev().map(|(checkpoint, _)| checkpoint).find(|base| is_usable(base)).cloned();
+        let from_the_beginning = not_before == SequenceNumber(0) && log_start == SequenceNumber(0);
+        if self.has_gap() {
+            // What is missing may be more than the others hold in their logs, so this comes before the choice of a checkpoint.
+            return self.fetch_log(now);
+        }
+        if base.is_none() && !from_the_beginning {
+            return self.fetch_checkpoint(not_before, now);
+        }
+        let (sequence, state, tables) = match base {
+            Some(base) => (base.sequence, Some(base.state.clone()), base.tables()),
+            None => (SequenceNumber(0), None, ClientTables::default()),
+        };
+        self.execution = Execution::after(sequence, tables, self.execution.replied);
+        let Restoring(recovery) = &mut self.life else { unreachable!("it was matched above") };
+        recovery.is_starting = true;
+        recovery.checkpoint = sequence;
+        let (incarnation, module) = (self.incarnation, self.ladder.module());
+        self.outputs.push_back(Output::Start { incarnation, module, state });
+    }
+
+    /// Votes, once the log is executed to where it was when the module was ready.
+    pub(super) fn check_caught_up(&mut self, now: Instant) {
+        let Replaying(recovery) = &self.life else { return };
+        if self.execution.executed < recovery.target {
+            return;
+        }
+        let (replica, incarnation) = (self.config.replica, self.incarnation);
+        let recovered = Event::Recovered {
+            replica,
+            incarnation,
+            checkpoint: recovery.checkpoint,
+            replayed_len: recovery.target.0 - recovery.checkpoint.0,
+            instantiated_after: recovery.ready_after,
+            took: now.since(recovery.began_at),
+        };
+        let is_first = recovery.is_first;
+        self.life = Voting;
+        self.ladder.on_voting(now);
+        if !is_first {
+            self.event(recovered, now);
+            // Has it the same state as the others? The next checkpoint tells, and one is due for that.
+            self.is_unverified = true;
+            self.transmit(Recipients::One(NodeId::FrontEnd), Message::WantCheckpoint);
+        }
+        self.announce(now);
+        self.start_runs();
+    }
+
+    /// Too many modules fail at this request, so nobody executes it.
+    pub(super) fn on_void(&mut self, sequence: SequenceNumber, now: Instant) {
+        let is_certified = self.stable.back().is_some_and(|(stable, _)| stable.sequence >= sequence);
+        if is_certified || !self.log.void(sequence) {
+            return;
+        }
+        match self.life {
+            Blocked { at } if at == sequence => self.unblock(SequenceNumber(0), now),
+            Voting | Replaying(_) if self.execution.cursor >= sequence => self.recover(Cause::Voided(sequence), now),
+            _ => {}
+        }
+    }
+
+    /// The request at which the module fails lies behind: a checkpoint from there on will do.
+    pub(super) fn unblock(&mut self, not_before: SequenceNumber, now: Instant) {
+        self.life = Restoring(Recovery { not_before, ..Recovery::new(now) });
+        self.restore(now);
+    }
+}

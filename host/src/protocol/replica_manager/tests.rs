@@ -1,0 +1,523 @@
+//! The replica manager alone: scripted nodes around it, and an executor that answers what the test says.
+
+use super::*;
+use crate::market::parse_request;
+use crate::protocol::event::{Cause, Rung};
+use crate::protocol::id::{ClientId, RequestId, RequestNumber};
+use crate::protocol::limits::{DELIVERED_LEN_MAX, FETCH_TIMEOUT, HOLD_BACK_LEN_MAX, RUNS_LEN_MAX};
+use crate::protocol::message::{Charge, Command, Response};
+
+/// The manager of replica 1 of three, with what it last handed to the executor.
+struct Bench {
+    manager: ReplicaManager,
+    now: Instant,
+    /// Runs that were handed over and are not answered, with the life they are for.
+    runs: VecDeque<(Incarnation, Vec<Task>)>,
+    replies: Vec<Replied>,
+    events: Vec<Event>,
+    sent: Vec<(Recipients, Message)>,
+    starts: Vec<(Incarnation, usize, bool)>,
+}
+
+/// A reply's sequence number, and that of the first execution.
+type Replied = (u64, Option<u64>);
+
+const EVERY: u64 = 10;
+
+fn replica(number: u8) -> ReplicaId {
+    ReplicaId::new(number).unwrap()
+}
+
+fn peer(number: u8) -> NodeId {
+    NodeId::ReplicaManager(replica(number))
+}
+
+fn order(sequence: u64, number: u64) -> Order {
+    let request = parse_request(&["NYKB1001", "get-shares"]).unwrap();
+    Order {
+        sequence: SequenceNumber(sequence),
+        time_ms: 0,
+        origin: NodeId::FrontEnd,
+        id: RequestId { client: ClientId(1), number: RequestNumber(number) },
+        command: Command::Request(request),
+    }
+}
+
+fn state_digest() -> Digest {
+    MarketState::default().digest()
+}
+
+impl Bench {
+    /// A manager that has not joined yet.
+    fn new(modules_len: u8) -> Bench {
+        let config = ReplicaManagerConfig {
+            replica: replica(1),
+            replicas_len: 3,
+            tolerance: Tolerance::BYZANTINE,
+            modules: (0..modules_len).map(|module| Digest::of_bytes(&[module])).collect(),
+            suspicion: SuspicionPolicy::default(),
+            recovery: RecoveryPolicy { checkpoint_every: EVERY, ..RecoveryPolicy::default() },
+            process: 1,
+        };
+        let now = Instant(1_000_000);
+        let mut bench = Bench {
+            manager: ReplicaManager::new(config, now),
+            now,
+            runs: VecDeque::new(),
+            replies: Vec::new(),
+            events: Vec::new(),
+            sent: Vec::new(),
+            starts: Vec::new(),
+        };
+        bench.drain();
+        bench
+    }
+
+    /// A manager whose replica votes from the beginning of the order.
+    fn voting(modules_len: u8) -> Bench {
+        let mut bench = Bench::new(modules_len);
+        bench.joined(0, 0);
+        bench.start();
+        assert_eq!(bench.manager.phase(), Phase::Voting);
+        bench.starts.clear();
+        bench
+    }
+
+    fn receive(&mut self, from: NodeId, message: Message) {
+        self.manager.handle_message(from, message, self.now);
+        self.drain();
+    }
+
+    fn joined(&mut self, incarnation: u32, ordered: u64) {
+        let joined = Message::Joined { incarnation: Incarnation(incarnation), ordered: SequenceNumber(ordered) };
+        self.receive(NodeId::FrontEnd, joined);
+    }
+
+    fn deliver(&mut self, order: Order) {
+        self.receive(NodeId::Sequencer, Message::Order(order));
+    }
+
+    fn deliver_up_to(&mut self, last: u64) {
+        for sequence in self.manager.log.end().0 + 1..=last {
+            self.deliver(order(sequence, sequence));
+        }
+    }
+
+    /// The module that was asked for last is ready.
+    fn start(&mut self) {
+        let incarnation = self.manager.incarnation;
+        self.manager.handle_started(incarnation, Ok(()), self.now);
+        self.drain();
+    }
+
+    fn pass(&mut self, time: std::time::Duration) {
+        self.now = self.now + time;
+        self.manager.handle_timeout(self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.manager.poll_output() {
+            match output {
+                Output::Execute { incarnation, run } => self.runs.push_back((incarnation, run)),
+                Output::Start { incarnation, module, state } => {
+                    self.runs.clear();
+                    self.starts.push((incarnation, module, state.is_some()));
+                }
+                Output::Event(event) => self.events.push(event),
+                Output::Transmit { message: Message::Reply(reply), .. } => {
+                    let first = match reply.response {
+                        Response::Executed { first, .. } => Some(first.0),
+                        _ => None,
+                    };
+                    self.replies.push((reply.sequence.0, first));
+                }
+                Output::Transmit { message: Message::Progress(_) | Message::Event { .. }, .. } => {}
+                Output::Transmit { to, message } => self.sent.push((to, message)),
+            }
+        }
+    }
+
+    /// Places of the runs that are handed over and not answered.
+    fn places(&self) -> Vec<Vec<u64>> {
+        let places = |run: &[Task]| run.iter().map(|task| task.order.sequence.0).collect();
+        self.runs.iter().map(|(_, run)| places(run)).collect()
+    }
+
+    /// Answers the oldest run.
+    fn execute(&mut self) {
+        let (incarnation, run) = self.runs.pop_front().expect("a run was handed over");
+        let results = run.iter().map(done).collect();
+        self.manager.handle_executed(incarnation, results, self.now);
+        self.drain();
+    }
+
+    fn execute_all(&mut self) {
+        while !self.runs.is_empty() {
+            self.execute();
+        }
+    }
+
+    /// Fails the oldest run at its first task.
+    fn fail(&mut self) {
+        let (incarnation, _) = self.runs.pop_front().expect("a run was handed over");
+        self.manager.handle_executed(incarnation, vec![Err(GuestFault::StackOverflow)], self.now);
+        self.drain();
+    }
+
+    fn accuse(&mut self, incarnation: u32, sequence: u64) {
+        let charge =
+            Charge { replica: replica(1), incarnation: Incarnation(incarnation), sequence: SequenceNumber(sequence) };
+        self.receive(NodeId::FrontEnd, Message::Accuse(charge));
+    }
+
+    fn checkpoint_vote(&mut self, voter: u8, sequence: u64, digest: Digest) {
+        let sequence = SequenceNumber(sequence);
+        self.receive(peer(voter), Message::CheckpointVote { sequence, digest });
+    }
+
+    /// The digest of this manager's own checkpoint at a place, as it told the others.
+    fn own_digest(&self, at: u64) -> Digest {
+        let digest = |(_, message): &(Recipients, Message)| match message {
+            Message::CheckpointVote { sequence, digest } if sequence.0 == at => Some(*digest),
+            _ => None,
+        };
+        self.sent.iter().rev().find_map(digest).expect("a checkpoint was taken")
+    }
+
+    fn kinds(&self) -> Vec<&'static str> {
+        self.events.iter().map(Event::kind).collect()
+    }
+
+    fn sent_names(&self) -> Vec<&'static str> {
+        self.sent.iter().map(|(_, message)| message.name()).collect()
+    }
+}
+
+fn done(task: &Task) -> Result<Executed, GuestFault> {
+    let outcome = task.execute.then_some(Outcome::Added { capacity: 1 });
+    let checkpoint = task.checkpoint.then(|| (Arc::new(MarketState::default()), state_digest()));
+    Ok(Executed { outcome, checkpoint })
+}
+
+#[test]
+fn orders_are_held_back_until_those_before_them_have_arrived() {
+    let mut bench = Bench::voting(1);
+    bench.deliver(order(2, 2));
+    bench.deliver(order(3, 3));
+    assert_eq!(bench.places(), Vec::<Vec<u64>>::new());
+    bench.deliver(order(1, 1));
+    assert_eq!(bench.places(), [vec![1, 2, 3]]);
+    bench.deliver(order(1, 1));
+    assert_eq!(bench.places(), [vec![1, 2, 3]], "what was delivered is not delivered again");
+}
+
+#[test]
+fn a_retried_request_is_executed_once_and_answered_with_its_first_outcome() {
+    let mut bench = Bench::voting(1);
+    bench.deliver(order(1, 1));
+    bench.execute();
+    bench.deliver(order(2, 1));
+    assert_eq!((bench.places(), bench.replies), (vec![], vec![(1, Some(1)), (2, Some(1))]));
+}
+
+#[test]
+fn a_retry_that_overtakes_the_first_execution_waits_for_its_outcome() {
+    let mut bench = Bench::voting(1);
+    bench.deliver(order(2, 1));
+    bench.deliver(order(3, 2));
+    bench.deliver(order(1, 1));
+    assert_eq!((bench.places(), bench.replies.len()), (vec![vec![1, 3]], 0));
+    bench.execute();
+    assert_eq!(bench.replies, [(1, Some(1)), (2, Some(1)), (3, Some(3))]);
+}
+
+#[test]
+fn which_requests_are_executed_does_not_depend_on_how_fast_they_are() {
+    // One client sends 66 requests and then, late, one that is older than all of them, and one that is repeated.
+    let numbers: Vec<u64> = (2..=67).chain([1, 67]).collect();
+    let outcomes_of = |executes_at_once: bool| {
+        let mut bench = Bench::voting(1);
+        for (number, sequence) in numbers.iter().zip(1..) {
+            bench.deliver(order(sequence, *number));
+            if executes_at_once {
+                bench.execute_all();
+            }
+        }
+        bench.execute_all();
+        bench.replies
+    };
+    assert_eq!(outcomes_of(true), outcomes_of(false));
+    let replies = outcomes_of(true);
+    assert!(replies[..66].iter().all(|(sequence, first)| *first == Some(*sequence)));
+    assert_eq!(replies[66..], [(67, None), (68, Some(66))], "neither the late one nor the repeated one");
+}
+
+#[test]
+fn no_more_runs_are_handed_over_than_the_executor_may_hold() {
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(5);
+    assert_eq!(bench.places(), [vec![1], vec![2]]);
+    bench.execute();
+    assert_eq!(bench.places(), [vec![2], vec![3, 4, 5]]);
+}
+
+#[test]
+fn results_may_come_back_in_several_pieces() {
+    let mut bench = Bench::voting(1);
+    bench.deliver(order(2, 2));
+    bench.deliver(order(3, 3));
+    bench.deliver(order(1, 1));
+    let (life, run) = bench.runs.pop_front().unwrap();
+    for (task, replied) in run.iter().zip(1..) {
+        bench.manager.handle_executed(life, vec![done(task)], bench.now);
+        bench.drain();
+        assert_eq!(bench.replies.len(), replied);
+    }
+}
+
+#[test]
+fn a_module_that_lags_and_a_gap_that_stays_open_saturate_the_manager() {
+    let mut bench = Bench::voting(1);
+    while !bench.manager.is_saturated() {
+        bench.deliver_up_to(bench.manager.log.end().0 + 1);
+    }
+    assert_eq!((bench.manager.log.end().0, bench.runs.len()), (DELIVERED_LEN_MAX as u64, RUNS_LEN_MAX));
+    let mut bench = Bench::voting(1);
+    for sequence in 2..=1 + HOLD_BACK_LEN_MAX as u64 {
+        assert!(!bench.manager.is_saturated());
+        bench.deliver(order(sequence, sequence));
+    }
+    assert!(bench.manager.is_saturated());
+}
+
+#[test]
+fn three_wrong_outcomes_in_a_row_begin_a_new_life_which_executes_the_log_again_and_repeats_no_reply() {
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(4);
+    bench.execute_all();
+    for sequence in [4, 2, 3] {
+        assert_eq!(bench.manager.phase(), Phase::Voting);
+        bench.accuse(1, sequence);
+    }
+    assert_eq!((bench.manager.phase(), &bench.starts[..]), (Phase::Recovering, &[(Incarnation(2), 0, false)][..]));
+    bench.deliver_up_to(5);
+    bench.start();
+    assert_eq!(bench.places(), [vec![1, 2, 3, 4, 5]]);
+    bench.execute_all();
+    assert_eq!(bench.replies.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(bench.kinds(), ["recovery-started", "recovered"]);
+    assert!(bench.sent_names().contains(&"want-checkpoint"));
+    bench.accuse(1, 5);
+    assert_eq!(bench.manager.phase(), Phase::Voting, "of an earlier life");
+}
+
+#[test]
+fn two_wrong_one_right_two_wrong_have_no_consequence() {
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(5);
+    bench.execute_all();
+    for sequence in [1, 2, 4, 5] {
+        bench.accuse(1, sequence);
+    }
+    assert_eq!((bench.manager.phase(), bench.events.len()), (Phase::Voting, 0));
+}
+
+#[test]
+fn a_module_that_fails_begins_a_new_life_at_once_and_what_the_old_one_still_says_is_ignored() {
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(2);
+    let (life, second) = bench.runs.pop_back().unwrap();
+    bench.fail();
+    assert_eq!(bench.starts, [(Incarnation(2), 0, false)]);
+    bench.manager.handle_executed(life, second.iter().map(done).collect(), bench.now);
+    bench.start();
+    bench.execute_all();
+    assert_eq!(bench.replies, [(1, Some(1)), (2, Some(2))]);
+}
+
+#[test]
+fn a_module_that_fails_twice_at_one_order_is_never_called_there_again() {
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(2);
+    bench.fail();
+    bench.start();
+    bench.fail();
+    assert_eq!(bench.kinds().last(), Some(&"blocked"));
+    assert_eq!((bench.starts.len(), &bench.replies[..]), (1, &[(1, None)][..]), "its reply is its fault");
+    bench.receive(NodeId::FrontEnd, Message::Void { sequence: SequenceNumber(1) });
+    bench.start();
+    assert_eq!(bench.places(), [vec![2]]);
+    bench.execute_all();
+    assert_eq!((bench.manager.phase(), bench.replies.last()), (Phase::Voting, Some(&(2, Some(2)))));
+}
+
+#[test]
+fn a_spare_takes_over_where_a_module_fails_twice() {
+    let mut bench = Bench::voting(2);
+    bench.deliver_up_to(1);
+    bench.fail();
+    bench.start();
+    bench.fail();
+    assert_eq!(bench.starts.last(), Some(&(Incarnation(3), 1, false)));
+    assert!(matches!(bench.events.last(), Some(Event::RecoveryStarted { rung: Rung::Spare, .. })));
+}
+
+#[test]
+fn a_replica_that_has_executed_a_void_request_begins_anew_without_it() {
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(3);
+    bench.execute_all();
+    bench.receive(NodeId::FrontEnd, Message::Void { sequence: SequenceNumber(2) });
+    bench.start();
+    assert_eq!(bench.places(), [vec![1, 3]]);
+    // One that is not here yet is void when it comes.
+    bench.receive(NodeId::FrontEnd, Message::Void { sequence: SequenceNumber(4) });
+    bench.execute_all();
+    bench.deliver_up_to(5);
+    assert_eq!(bench.places(), [vec![5]]);
+}
+
+#[test]
+fn a_certified_checkpoint_shortens_the_log_and_is_where_the_next_life_begins() {
+    let mut bench = Bench::voting(1);
+    for round in 1..=3 {
+        bench.deliver_up_to(round * EVERY);
+        bench.execute_all();
+        let digest = bench.own_digest(round * EVERY);
+        bench.checkpoint_vote(2, round * EVERY, digest);
+    }
+    assert_eq!(bench.manager.log.start(), SequenceNumber(2 * EVERY), "back to the older of the last two");
+    bench.deliver_up_to(3 * EVERY + 1);
+    bench.fail();
+    bench.start();
+    assert_eq!((bench.starts.last(), bench.places()), (Some(&(Incarnation(2), 0, true)), vec![vec![3 * EVERY + 1]]));
+    bench.execute_all();
+    assert!(matches!(bench.events.last(), Some(Event::Recovered { checkpoint, replayed_len: 1, .. })
+        if checkpoint.0 == 3 * EVERY));
+}
+
+#[test]
+fn a_replica_whose_checkpoint_is_not_the_certified_one_is_repaired_from_another_managers() {
+    let mut other = Bench::voting(1);
+    let mut bench = Bench::voting(1);
+    for (manager, units) in [(&mut other, 0), (&mut bench, 1)] {
+        manager.deliver_up_to(EVERY - 1);
+        manager.execute_all();
+        manager.deliver_up_to(EVERY);
+        let (life, _) = manager.runs.pop_front().unwrap();
+        let share = "NYKM100925".parse().unwrap();
+        let share = crate::market::Share { id: share, share_type: crate::market::ShareType::Equity };
+        let shares = vec![crate::market::ShareState { share, capacity: 1, available: units }];
+        let state = MarketState { shares, holdings: Vec::new() };
+        let checkpoint = Some((Arc::new(state.clone()), state.digest()));
+        let outcome = Some(Outcome::Added { capacity: 1 });
+        manager.manager.handle_executed(life, vec![Ok(Executed { outcome, checkpoint })], manager.now);
+        manager.drain();
+    }
+    let certified = other.own_digest(EVERY);
+    other.checkpoint_vote(2, EVERY, certified);
+    bench.checkpoint_vote(2, EVERY, certified);
+    bench.checkpoint_vote(3, EVERY, certified);
+    assert_eq!(bench.kinds(), ["corrupt", "recovery-started"]);
+    let fetch = Message::FetchState { sequence: SequenceNumber(EVERY), offset: 0 };
+    assert_eq!(bench.sent.last(), Some(&(Recipients::One(peer(2)), fetch.clone())));
+
+    // The first source sends something else.
+    let wrong = Message::State { sequence: SequenceNumber(EVERY), offset: 0, len: 3, bytes: vec![2, 2, 2] };
+    bench.receive(peer(2), wrong);
+    assert_eq!(bench.kinds().last(), Some(&"state-refused"));
+    assert_eq!(bench.sent.last(), Some(&(Recipients::One(peer(3)), fetch.clone())), "the next one is asked");
+    other.receive(peer(1), fetch);
+    let (_, state) = other.sent.last().unwrap().clone();
+    bench.receive(peer(3), state);
+    assert_eq!(bench.kinds()[3..], ["state-fetched", "first-difference"]);
+    assert!(
+        bench
+            .events
+            .last()
+            .unwrap()
+            .to_string()
+            .contains("has=\"share NYKM100925 Equity 1 1\" certified=\"share NYKM100925 Equity 1 0\"")
+    );
+    bench.start();
+    assert_eq!(bench.manager.phase(), Phase::Voting);
+    assert_eq!(bench.starts, [(Incarnation(2), 0, true)]);
+}
+
+#[test]
+fn a_new_process_is_a_new_life_and_fetches_what_it_has_missed_from_whoever_answers() {
+    let mut bench = Bench::new(1);
+    assert_eq!(bench.starts, []);
+    bench.joined(4, 2);
+    assert_eq!(bench.sent_names(), ["join", "fetch-log"]);
+    bench.pass(FETCH_TIMEOUT);
+    assert_eq!(bench.sent.last().unwrap().0, Recipients::One(peer(3)), "the first one does not answer");
+    let log = Message::Log { after: SequenceNumber(0), orders: vec![order(1, 1), order(2, 2)] };
+    bench.receive(peer(3), log);
+    bench.start();
+    assert_eq!((bench.starts.last(), bench.places()), (Some(&(Incarnation(5), 0, false)), vec![vec![1, 2]]));
+    assert!(matches!(bench.events[0], Event::RecoveryStarted { cause: Cause::Behind(_), .. }));
+}
+
+#[test]
+fn a_manager_is_somebody_only_when_one_who_knows_has_said_so() {
+    let mut bench = Bench::new(1);
+    bench.deliver(order(1, 1));
+    bench.pass(PROGRESS_INTERVAL);
+    assert_eq!((bench.manager.phase(), &bench.starts[..]), (Phase::Recovering, &[][..]));
+    bench.receive(peer(2), Message::Join);
+    assert!(!bench.sent_names().contains(&"joined"), "who knows nothing answers nothing");
+}
+
+#[test]
+fn a_gap_is_closed_with_what_others_have_and_a_checkpoint_where_they_have_it_no_more() {
+    let mut bench = Bench::voting(1);
+    bench.deliver(order(3, 3));
+    assert_eq!(bench.sent.last().unwrap().1, Message::FetchLog { after: SequenceNumber(0) });
+    let source = bench.sent.last().unwrap().0;
+    assert_eq!(source, Recipients::One(peer(2)));
+    bench.receive(peer(2), Message::Log { after: SequenceNumber(0), orders: vec![order(1, 1), order(2, 2)] });
+    bench.execute_all();
+    assert_eq!((bench.replies.len(), bench.manager.phase()), (3, Phase::Voting));
+
+    bench.deliver(order(30, 30));
+    let certificate =
+        Certificate { sequence: SequenceNumber(20), digest: state_digest(), voters: vec![replica(2), replica(3)] };
+    bench.receive(peer(2), Message::Offer(certificate));
+    assert_eq!(bench.manager.phase(), Phase::Recovering);
+    let fetch = Message::FetchState { sequence: SequenceNumber(20), offset: 0 };
+    assert_eq!(bench.sent.last(), Some(&(Recipients::One(peer(2)), fetch)));
+}
+
+#[test]
+fn a_crash_that_the_managers_agree_on_begins_a_new_life_if_the_manager_lives() {
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(1);
+    let charge = Charge { replica: replica(1), incarnation: Incarnation(1), sequence: SequenceNumber(1) };
+    bench.receive(NodeId::FrontEnd, Message::Suspect(charge));
+    assert_eq!(bench.sent.last(), Some(&(Recipients::Watchers, Message::CrashVote { charge, agree: false })));
+    bench.receive(peer(2), Message::CrashVote { charge, agree: true });
+    assert_eq!(bench.manager.phase(), Phase::Voting);
+    bench.receive(peer(3), Message::CrashVote { charge, agree: true });
+    assert!(matches!(bench.events.last(), Some(Event::RecoveryStarted { cause: Cause::Crashed(_), .. })));
+}
+
+#[test]
+fn a_replica_that_cannot_be_started_climbs_the_ladder_to_quarantine() {
+    let mut bench = Bench::voting(2);
+    bench.deliver_up_to(1);
+    bench.fail();
+    while bench.manager.phase() == Phase::Recovering {
+        let incarnation = bench.manager.incarnation;
+        let refused = Err(StartFailure::Refused("no".to_owned()));
+        bench.manager.handle_started(incarnation, refused, bench.now);
+        bench.drain();
+        bench.pass(std::time::Duration::from_secs(1));
+    }
+    assert_eq!(bench.manager.phase(), Phase::Quarantined);
+    let spares = bench.starts.iter().filter(|(_, module, _)| *module == 1).count();
+    assert!(spares >= 1 && bench.kinds().last() == Some(&"quarantined"), "{:?}", bench.events);
+    bench.deliver_up_to(2);
+    assert_eq!(bench.places(), Vec::<Vec<u64>>::new());
+}
