@@ -35,7 +35,7 @@ const MESSAGELESS_LEN_MAX: usize = 60;
 const CONNECTION: ConnectionId = ConnectionId(1);
 
 enum Core {
-    FrontEnd(FrontEnd),
+    FrontEnd(Box<FrontEnd>),
     Sequencer(Sequencer),
     ReplicaManager(Box<ReplicaManager>, Box<Replica>),
 }
@@ -247,12 +247,12 @@ impl Node {
         let replicas_len = tolerance.replicas_len_min();
         let suspicion = SuspicionPolicy::default();
         let core = match id {
-            NodeId::FrontEnd => Core::FrontEnd(FrontEnd::new(FrontEndConfig {
+            NodeId::FrontEnd => Core::FrontEnd(Box::new(FrontEnd::new(FrontEndConfig {
                 replicas_len,
                 tolerance,
                 request_timeout: REQUEST_TIMEOUT,
                 suspicion,
-            })),
+            }))),
             NodeId::Sequencer => Core::Sequencer(Sequencer::new(1, now)),
             NodeId::ReplicaManager(replica) => {
                 let config = ReplicaManagerConfig {
