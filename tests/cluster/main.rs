@@ -8,4 +8,5 @@ mod harness;
 mod clients;
 mod hostile;
 mod lifecycle;
+mod recovery;
 mod replication;

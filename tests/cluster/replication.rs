@@ -91,7 +91,7 @@ fn a_crashed_replica_is_outvoted_by_the_others() {
 #[test]
 fn without_a_quorum_the_client_gets_an_error_and_never_a_guess() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("dsms.toml"), "[cluster]\nrequest_timeout_ms = 3000\n").unwrap();
+    std::fs::write(directory.path().join("dsms.toml"), "[cluster]\nrequest_timeout_ms = 1500\n").unwrap();
     let cluster = Cluster::start_in(directory, &["--config", "dsms.toml"]);
     for replica in [2, 3] {
         kill_process(cluster.node_pid(NodeId::ReplicaManager(ReplicaId::new(replica).unwrap())), Signal::KILL).unwrap();

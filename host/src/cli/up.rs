@@ -32,6 +32,12 @@ pub struct UpArgs {
     /// A module for all replicas, or, given once a replica, one for each in turn; `reference` is the embedded one.
     #[arg(long, value_name = "FILE.wasm", conflicts_with = "config")]
     module: Vec<PathBuf>,
+    /// A module that takes the place of one that cannot be brought back; given several times, one after the other.
+    #[arg(long, value_name = "FILE.wasm", conflicts_with = "config")]
+    spare: Vec<PathBuf>,
+    /// Allow `dsms fault` to inject faults while the cluster runs.
+    #[arg(long)]
+    allow_faults: bool,
     /// A configuration file, in place of the options above.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -56,13 +62,16 @@ async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
     let started_at = clock.now();
     let mut stop = Stop::on_signals().context("cannot listen for signals")?;
     let directory = std::env::current_dir().context("cannot find the current directory")?;
-    let config = match &args.config {
+    let mut config = match &args.config {
         Some(path) => ClusterConfig::load(path)?,
         None => {
             let replicas_len = args.replicas.map(usize::from);
-            ClusterConfig::for_mode(args.mode, replicas_len, modules(&args.module, args.mode, replicas_len)?)?
+            let modules = modules(&args.module, args.mode, replicas_len)?;
+            let spares: Vec<ModuleSource> = args.spare.iter().map(source).collect();
+            ClusterConfig::for_mode(args.mode, replicas_len, modules)?.with_spares(&spares)?
         }
     };
+    config.allow_faults |= args.allow_faults;
     let preparing = tokio::task::spawn_blocking({
         let config = config.clone();
         move || prepare_modules(&config)
@@ -75,18 +84,15 @@ async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     print_ready(&cluster, clock.now().since(started_at));
-    cluster.watch(&mut stop).await;
+    let watched = cluster.watch(&mut stop).await;
     eprintln!("dsms: stopping");
     cluster.end().await;
+    watched?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// One module for each replica: the one given, for all of them, or as many as there are replicas.
 fn modules(paths: &[PathBuf], mode: Tolerance, replicas_len: Option<usize>) -> anyhow::Result<Vec<ModuleSource>> {
-    let source = |path: &PathBuf| match path.to_str() {
-        Some("reference") => ModuleSource::Reference,
-        _ => ModuleSource::File(path.clone()),
-    };
     let wanted = replicas_len.unwrap_or_else(|| mode.replicas_len_min().max(paths.len()));
     match paths {
         [] => Ok(Vec::new()),
@@ -99,6 +105,13 @@ fn modules(paths: &[PathBuf], mode: Tolerance, replicas_len: Option<usize>) -> a
     }
 }
 
+fn source(path: &PathBuf) -> ModuleSource {
+    match path.to_str() {
+        Some("reference") => ModuleSource::Reference,
+        _ => ModuleSource::File(path.clone()),
+    }
+}
+
 /// Checks and compiles every module once, before any node does, so that a bad one is one clear error and not one per replica.
 fn prepare_modules(config: &ClusterConfig) -> anyhow::Result<()> {
     let engine = Engine::new(sandbox_limits(config))?;
@@ -106,7 +119,7 @@ fn prepare_modules(config: &ClusterConfig) -> anyhow::Result<()> {
         eprintln!("dsms: compiled modules are not kept: {reason}");
     }
     let mut prepared: Vec<&ModuleSource> = Vec::new();
-    for source in config.replicas.iter().map(|replica| &replica.module) {
+    for source in config.replicas.iter().flat_map(|replica| [&replica.module].into_iter().chain(&replica.spares)) {
         if prepared.contains(&source) {
             continue;
         }

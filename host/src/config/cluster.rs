@@ -12,15 +12,21 @@ use super::{
     ANY_PORT, ClusterConfig, FrontEndConfig, KEY_FILE, MODE, ModuleLimits, ModuleSource, Problem, ReplicaConfig,
     SequencerConfig, absolute, module_file,
 };
-use crate::protocol::limits::{REPLICAS_LEN_MAX, REQUEST_TIMEOUT};
+use crate::protocol::limits::{LOG_LEN_MAX, PROGRESS_INTERVAL, REPLICAS_LEN_MAX, REQUEST_TIMEOUT};
+use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::quorum::Tolerance;
 
 /// The tables of the file, each with its keys. A table or key that is not here is refused.
 const SCHEMA: &[(&str, &[&str])] = &[
-    ("cluster", &["mode", "key_file", "request_timeout_ms"]),
+    ("cluster", &["mode", "key_file", "request_timeout_ms", "allow_faults"]),
     ("front_end", &["address", "client_address"]),
     ("sequencer", &["address"]),
-    ("replica", &["address", "module"]),
+    ("replica", &["address", "module", "spares"]),
+    (
+        "suspicion",
+        &["deadline_start_ms", "deadline_floor_ms", "deadline_ceiling_ms", "silent_after_ms", "stuck_after_ms"],
+    ),
+    ("recovery", &["reinstantiations_max", "probation_ms", "backoff_ms", "backoff_max_ms", "checkpoint_every"]),
     ("module_limits", &["fuel_per_call", "memory_bytes_max", "log_bytes_per_call_max"]),
 ];
 
@@ -30,6 +36,21 @@ pub(super) const REFERENCE: &str = "reference";
 /// A request that waits for less is lost to a single datagram that has to be repeated; one that waits for more than ten
 /// minutes holds one of the front end's places for somebody who has left.
 const REQUEST_TIMEOUT_MS: RangeInclusive<u64> = 10..=600_000;
+
+/// A deadline or pause. Below a millisecond nothing can be told apart; beyond an hour nobody waits.
+const PAUSE_MS: RangeInclusive<u64> = 1..=3_600_000;
+
+/// At least two heartbeats have to be missing, or a single late one would make a crash.
+const SILENT_AFTER_MS: RangeInclusive<u64> = 2 * PROGRESS_INTERVAL.as_millis() as u64..=3_600_000;
+
+/// Zero means that the first failure within a probation calls for a spare.
+const REINSTANTIATIONS: RangeInclusive<u64> = 0..=1_000_000;
+
+/// The log has to hold two intervals between checkpoints, and what is ordered while a third one is certified.
+const CHECKPOINT_EVERY: RangeInclusive<u64> = 1..=LOG_LEN_MAX as u64 / 4;
+
+/// Most spares of one replica; each is compiled at the start.
+const SPARES_LEN_MAX: usize = 8;
 
 /// Every whole number that TOML promises to carry from 1 on; the metering itself knows no other bound.
 const FUEL: RangeInclusive<u64> = 1..=i64::MAX as u64;
@@ -62,6 +83,8 @@ impl Reader<'_> {
         let front_end = root.table("front_end", self.findings);
         let sequencer = root.table("sequencer", self.findings);
         let replicas = root.tables("replica", self.findings);
+        let suspicion = root.table("suspicion", self.findings);
+        let recovery = root.table("recovery", self.findings);
         let limits = root.table("module_limits", self.findings);
 
         let mode = cluster.entry("mode");
@@ -81,7 +104,8 @@ impl Reader<'_> {
         let mut replica_configs = Vec::new();
         for (index, (_, table)) in replicas.iter().flatten().enumerate() {
             let listener = self.listener(&format!("replica-{}", index + 1), table, "address");
-            replica_configs.push(ReplicaConfig { address: listener.address(), module: self.module(table) });
+            let (module, spares) = (self.module(table), self.spares(table));
+            replica_configs.push(ReplicaConfig { address: listener.address(), module, spares });
             listeners.push(listener);
         }
         if replica_configs.is_empty() {
@@ -103,6 +127,9 @@ impl Reader<'_> {
             front_end: FrontEndConfig { address: front_end_address, client_address },
             sequencer: SequencerConfig { address: sequencer_address },
             replicas: replica_configs,
+            allow_faults: cluster.entry("allow_faults").and_then(|entry| entry.boolean(self.findings)).unwrap_or(false),
+            suspicion: self.suspicion(&suspicion),
+            recovery: self.recovery(&recovery),
             module_limits: self.module_limits(&limits),
         }
     }
@@ -156,8 +183,22 @@ impl Reader<'_> {
     }
 
     fn module(&mut self, table: &Section<'_>) -> ModuleSource {
+        table.entry("module").map_or(ModuleSource::Reference, |entry| self.module_source(&entry))
+    }
+
+    fn spares(&mut self, table: &Section<'_>) -> Vec<ModuleSource> {
+        let Some(entry) = table.entry("spares") else { return Vec::new() };
+        let Some(entries) = entry.list("a list of modules, such as [\"reference\"]", self.findings) else {
+            return Vec::new();
+        };
+        if entries.len() > SPARES_LEN_MAX {
+            entry.expected(&format!("at most {SPARES_LEN_MAX} spares"), "", self.findings);
+        }
+        entries.iter().map(|entry| self.module_source(entry)).collect()
+    }
+
+    fn module_source(&mut self, entry: &Entry<'_>) -> ModuleSource {
         const EXPECTED: &str = "\"reference\" or the path of a WebAssembly component";
-        let Some(entry) = table.entry("module") else { return ModuleSource::Reference };
         let Some(text) = entry.string(EXPECTED, self.findings) else { return ModuleSource::Reference };
         if text == REFERENCE {
             return ModuleSource::Reference;
@@ -169,6 +210,65 @@ impl Reader<'_> {
             entry.expected(EXPECTED, &nowhere, self.findings);
             ModuleSource::Reference
         })
+    }
+
+    fn suspicion(&mut self, table: &Section<'_>) -> SuspicionPolicy {
+        let default = SuspicionPolicy::default();
+        let policy = SuspicionPolicy {
+            deadline_start: self.duration(table, "deadline_start_ms", PAUSE_MS, default.deadline_start),
+            deadline_floor: self.duration(table, "deadline_floor_ms", PAUSE_MS, default.deadline_floor),
+            deadline_ceiling: self.duration(table, "deadline_ceiling_ms", PAUSE_MS, default.deadline_ceiling),
+            silent_after: self.duration(table, "silent_after_ms", SILENT_AFTER_MS, default.silent_after),
+            stuck_after: self.duration(table, "stuck_after_ms", PAUSE_MS, default.stuck_after),
+        };
+        let SuspicionPolicy { deadline_start: start, deadline_floor: floor, deadline_ceiling: ceiling, .. } = policy;
+        if floor > start || start > ceiling {
+            let keys = ["deadline_start_ms", "deadline_floor_ms", "deadline_ceiling_ms"];
+            let at = keys.iter().find_map(|key| table.entry(key)).map_or(0, |entry| entry.at);
+            let [floor, start, ceiling] = [floor, start, ceiling].map(|deadline| deadline.as_millis());
+            let what = format!(
+                "`deadline_floor_ms` = {floor}, `deadline_start_ms` = {start}, `deadline_ceiling_ms` = {ceiling}: \
+                 expected them in this order, none smaller than the one before"
+            );
+            self.findings.add(at, what);
+        }
+        policy
+    }
+
+    fn recovery(&mut self, table: &Section<'_>) -> RecoveryPolicy {
+        let default = RecoveryPolicy::default();
+        let mut number = |key, range, default| {
+            table.entry(key).and_then(|entry| entry.number(range, self.findings)).unwrap_or(default)
+        };
+        let reinstantiations_max =
+            number("reinstantiations_max", REINSTANTIATIONS, u64::from(default.reinstantiations_max));
+        let checkpoint_every = number("checkpoint_every", CHECKPOINT_EVERY, default.checkpoint_every);
+        let policy = RecoveryPolicy {
+            reinstantiations_max: u32::try_from(reinstantiations_max).expect("the range is within"),
+            probation: self.duration(table, "probation_ms", PAUSE_MS, default.probation),
+            backoff: self.duration(table, "backoff_ms", PAUSE_MS, default.backoff),
+            backoff_max: self.duration(table, "backoff_max_ms", PAUSE_MS, default.backoff_max),
+            checkpoint_every,
+        };
+        if policy.backoff > policy.backoff_max {
+            let entry = table.entry("backoff_ms").or_else(|| table.entry("backoff_max_ms"));
+            let (backoff, max) = (policy.backoff.as_millis(), policy.backoff_max.as_millis());
+            let what = format!("`backoff_ms` = {backoff}: expected at most `backoff_max_ms` = {max}");
+            self.findings.add(entry.map_or(0, |entry| entry.at), what);
+        }
+        policy
+    }
+
+    /// A time in whole milliseconds.
+    fn duration(
+        &mut self,
+        table: &Section<'_>,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        default: Duration,
+    ) -> Duration {
+        let given = table.entry(key).and_then(|entry| entry.number(range, self.findings));
+        given.map_or(default, Duration::from_millis)
     }
 
     fn module_limits(&mut self, limits: &Section<'_>) -> ModuleLimits {

@@ -179,6 +179,26 @@ impl<'d> Entry<'d> {
         number
     }
 
+    /// Yes or no.
+    pub(super) fn boolean(&self, findings: &mut Findings) -> Option<bool> {
+        let value = self.value.as_bool();
+        if value.is_none() {
+            self.expected("true or false", "", findings);
+        }
+        value
+    }
+
+    /// The values of a list, each under the same key.
+    pub(super) fn list(&self, expected: &str, findings: &mut Findings) -> Option<Vec<Entry<'d>>> {
+        let DeValue::Array(values) = self.value else {
+            self.expected(expected, "", findings);
+            return None;
+        };
+        let entry =
+            |value: &'d Spanned<DeValue<'d>>| Entry { key: self.key, at: value.span().start, value: value.get_ref() };
+        Some(values.iter().map(entry).collect())
+    }
+
     /// The table, if it is one; nothing is noted otherwise.
     pub(super) fn inline_table(&self, keys: &'static [&'static str], findings: &mut Findings) -> Option<Section<'d>> {
         let table = self.value.as_table()?;

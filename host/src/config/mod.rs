@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use crate::protocol::id::NodeId;
 use crate::protocol::limits::REQUEST_TIMEOUT;
+use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::quorum::Tolerance;
 
 pub use cluster::parse;
@@ -60,12 +61,18 @@ pub struct ClusterConfig {
     pub key_file: PathBuf,
     /// How long the front end waits for enough replies, in whole milliseconds.
     pub request_timeout: Duration,
+    /// Whether faults may be injected while the cluster runs.
+    pub allow_faults: bool,
     /// The front end.
     pub front_end: FrontEndConfig,
     /// The sequencer.
     pub sequencer: SequencerConfig,
     /// The replicas, replica-1 first.
     pub replicas: Vec<ReplicaConfig>,
+    /// When replicas are suspected, and taken for crashed.
+    pub suspicion: SuspicionPolicy,
+    /// How replicas are brought back.
+    pub recovery: RecoveryPolicy,
     /// What a module may use. One set for all replicas: a limit that one runs into and another does not is a difference
     /// between them.
     pub module_limits: ModuleLimits,
@@ -92,8 +99,10 @@ pub struct SequencerConfig {
 pub struct ReplicaConfig {
     /// UDP. Port 0 stands for any free one.
     pub address: SocketAddr,
-    /// The module at the start; `dsms swap` may change it later.
+    /// The module at the start.
     pub module: ModuleSource,
+    /// What takes its place, one after the other, when it cannot be brought back.
+    pub spares: Vec<ModuleSource>,
 }
 
 /// Where the bytes of a module come from.
@@ -147,7 +156,7 @@ impl Default for SequencerConfig {
 
 impl Default for ReplicaConfig {
     fn default() -> ReplicaConfig {
-        ReplicaConfig { address: ANY_PORT, module: ModuleSource::Reference }
+        ReplicaConfig { address: ANY_PORT, module: ModuleSource::Reference, spares: Vec::new() }
     }
 }
 
@@ -180,11 +189,27 @@ impl ClusterConfig {
             tolerance,
             key_file: absolute(Path::new(""), Path::new(KEY_FILE)),
             request_timeout: REQUEST_TIMEOUT,
+            allow_faults: false,
             front_end: FrontEndConfig::default(),
             sequencer: SequencerConfig::default(),
             replicas,
+            suspicion: SuspicionPolicy::default(),
+            recovery: RecoveryPolicy::default(),
             module_limits: ModuleLimits::default(),
         })
+    }
+
+    /// Gives every replica these spares. Relative paths count from the working directory.
+    pub fn with_spares(mut self, spares: &[ModuleSource]) -> Result<ClusterConfig, ModeError> {
+        let absolute = |spare: &ModuleSource| match spare {
+            ModuleSource::Reference => Ok(ModuleSource::Reference),
+            ModuleSource::File(path) => module_file(Path::new(""), path).map_err(ModeError::NoSuchModule),
+        };
+        let spares = spares.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
+        for replica in &mut self.replicas {
+            replica.spares.clone_from(&spares);
+        }
+        Ok(self)
     }
 
     /// The cluster that a file describes.

@@ -14,8 +14,18 @@ impl ClusterConfig {
     /// What [`ClusterConfig::load`], [`parse`](super::parse) or [`ClusterConfig::for_mode`] gave reads back equal, also after
     /// its ports were filled in. A path that is not UTF-8 has no place in a file that is.
     pub fn to_toml(&self) -> Result<String, PathNotUtf8> {
-        let ClusterConfig { tolerance, key_file, request_timeout, front_end, sequencer, replicas, module_limits } =
-            self;
+        let ClusterConfig {
+            tolerance,
+            key_file,
+            request_timeout,
+            allow_faults,
+            front_end,
+            sequencer,
+            replicas,
+            suspicion,
+            recovery,
+            module_limits,
+        } = self;
         let mut text = String::new();
         let mut line = |arguments: std::fmt::Arguments<'_>| {
             writeln!(text, "{arguments}").expect("a string takes all that is written to it");
@@ -24,26 +34,45 @@ impl ClusterConfig {
         line(format_args!("mode = {}", mode(*tolerance)));
         line(format_args!("key_file = {}", path(key_file)?));
         line(format_args!("request_timeout_ms = {}", request_timeout.as_millis()));
+        line(format_args!("allow_faults = {allow_faults}"));
         line(format_args!("\n[front_end]"));
         line(format_args!("address = \"{}\"", front_end.address));
         line(format_args!("client_address = \"{}\"", front_end.client_address));
         line(format_args!("\n[sequencer]"));
         line(format_args!("address = \"{}\"", sequencer.address));
         for (index, replica) in replicas.iter().enumerate() {
-            let module = match &replica.module {
-                ModuleSource::Reference => string(REFERENCE),
-                ModuleSource::File(file) => path(file)?,
-            };
+            let spares = replica.spares.iter().map(module).collect::<Result<Vec<_>, _>>()?;
+            let module = module(&replica.module)?;
             line(format_args!("\n# replica-{}", index + 1));
             line(format_args!("[[replica]]"));
             line(format_args!("address = \"{}\"", replica.address));
             line(format_args!("module = {module}"));
+            line(format_args!("spares = [{}]", spares.join(", ")));
         }
+        line(format_args!("\n[suspicion]"));
+        line(format_args!("deadline_start_ms = {}", suspicion.deadline_start.as_millis()));
+        line(format_args!("deadline_floor_ms = {}", suspicion.deadline_floor.as_millis()));
+        line(format_args!("deadline_ceiling_ms = {}", suspicion.deadline_ceiling.as_millis()));
+        line(format_args!("silent_after_ms = {}", suspicion.silent_after.as_millis()));
+        line(format_args!("stuck_after_ms = {}", suspicion.stuck_after.as_millis()));
+        line(format_args!("\n[recovery]"));
+        line(format_args!("reinstantiations_max = {}", recovery.reinstantiations_max));
+        line(format_args!("probation_ms = {}", recovery.probation.as_millis()));
+        line(format_args!("backoff_ms = {}", recovery.backoff.as_millis()));
+        line(format_args!("backoff_max_ms = {}", recovery.backoff_max.as_millis()));
+        line(format_args!("checkpoint_every = {}", recovery.checkpoint_every));
         line(format_args!("\n[module_limits]"));
         line(format_args!("fuel_per_call = {}", module_limits.fuel_per_call));
         line(format_args!("memory_bytes_max = {}", module_limits.memory_bytes_max));
         line(format_args!("log_bytes_per_call_max = {}", module_limits.log_bytes_per_call_max));
         Ok(text)
+    }
+}
+
+fn module(source: &ModuleSource) -> Result<String, PathNotUtf8> {
+    match source {
+        ModuleSource::Reference => Ok(string(REFERENCE)),
+        ModuleSource::File(file) => path(file),
     }
 }
 
@@ -83,6 +112,7 @@ mod tests {
 
     use super::super::{FrontEndConfig, ModuleLimits, ReplicaConfig, SequencerConfig, parse};
     use super::*;
+    use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 
     /// File names that need every kind of escape, and one that is also a word of the file.
     const NAMES: [&str; 5] =
@@ -121,6 +151,11 @@ mod tests {
                 config.key_file = directory.join(format!("{key}.key"));
                 config.request_timeout = Duration::from_millis(timeout_ms);
                 let (fuel_per_call, memory_bytes_max, log_bytes_per_call_max) = limits;
+                config.allow_faults = ipv6;
+                config.replicas[0].spares =
+                    config.replicas.iter().rev().map(|replica| replica.module.clone()).collect();
+                config.suspicion.stuck_after = Duration::from_millis(timeout_ms);
+                config.recovery.checkpoint_every = timeout_ms.min(50_000);
                 config.module_limits = ModuleLimits { fuel_per_call, memory_bytes_max, log_bytes_per_call_max };
                 config
             },
@@ -142,7 +177,11 @@ mod tests {
     #[test]
     fn a_complete_file_says_every_value() {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let replica = |port, module| ReplicaConfig { address: address(port), module };
+        let replica = |port, module: ModuleSource| ReplicaConfig {
+            address: address(port),
+            spares: vec![module.clone(), ModuleSource::Reference],
+            module,
+        };
         let config = ClusterConfig {
             tolerance: Tolerance { wrong: 0, crashed: 1 },
             key_file: "/home/key".into(),
@@ -150,12 +189,16 @@ mod tests {
             front_end: FrontEndConfig { address: address(1), client_address: address(2) },
             sequencer: SequencerConfig { address: address(3) },
             replicas: vec![replica(4, ModuleSource::Reference), replica(5, ModuleSource::File("/m.wasm".into()))],
+            allow_faults: false,
+            suspicion: SuspicionPolicy::default(),
+            recovery: RecoveryPolicy::default(),
             module_limits: ModuleLimits { fuel_per_call: 6, memory_bytes_max: 7, log_bytes_per_call_max: 8 },
         };
         let expected = r#"[cluster]
 mode = { wrong = 0, crashed = 1 }
 key_file = "/home/key"
 request_timeout_ms = 1000
+allow_faults = false
 
 [front_end]
 address = "127.0.0.1:1"
@@ -168,11 +211,27 @@ address = "127.0.0.1:3"
 [[replica]]
 address = "127.0.0.1:4"
 module = "reference"
+spares = ["reference", "reference"]
 
 # replica-2
 [[replica]]
 address = "127.0.0.1:5"
 module = "/m.wasm"
+spares = ["/m.wasm", "reference"]
+
+[suspicion]
+deadline_start_ms = 500
+deadline_floor_ms = 200
+deadline_ceiling_ms = 10000
+silent_after_ms = 1500
+stuck_after_ms = 3000
+
+[recovery]
+reinstantiations_max = 3
+probation_ms = 10000
+backoff_ms = 100
+backoff_max_ms = 5000
+checkpoint_every = 10000
 
 [module_limits]
 fuel_per_call = 6

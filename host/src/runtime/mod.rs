@@ -9,5 +9,6 @@ pub mod frames;
 pub mod log;
 pub mod network;
 pub mod node;
+pub mod restarts;
 pub mod stop;
 pub mod up;

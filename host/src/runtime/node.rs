@@ -14,7 +14,6 @@ use crate::protocol::event::Event;
 use crate::protocol::front_end::{self, FrontEnd, FrontEndConfig};
 use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::message::Message;
-use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::replica_manager::{self, ReplicaManager, ReplicaManagerConfig};
 use crate::protocol::sequencer::{self, Sequencer};
 use crate::protocol::time::Instant;
@@ -117,8 +116,8 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
                     replicas_len: config.replicas.len(),
                     tolerance: config.tolerance,
                     modules: modules.iter().map(LoadedModule::digest).collect(),
-                    suspicion: SuspicionPolicy::default(),
-                    recovery: RecoveryPolicy::default(),
+                    suspicion: config.suspicion,
+                    recovery: config.recovery,
                     process: std::process::id(),
                 };
                 run_replica_manager(network, core_config, modules, config.module_limits.fuel_per_call).await
@@ -153,7 +152,7 @@ pub fn load(engine: &Engine, source: &ModuleSource) -> Result<LoadedModule, Load
 fn load_modules(config: &ClusterConfig, replica: ReplicaId) -> Result<Vec<LoadedModule>, NodeError> {
     let engine = Engine::new(sandbox_limits(config))?;
     let replica = &config.replicas[replica.index()];
-    let loaded = std::iter::once(&replica.module).map(|source| load(&engine, source));
+    let loaded = std::iter::once(&replica.module).chain(&replica.spares).map(|source| load(&engine, source));
     Ok(loaded.collect::<Result<_, _>>()?)
 }
 
@@ -266,7 +265,7 @@ async fn run_front_end(
         replicas_len: config.replicas.len(),
         tolerance: config.tolerance,
         request_timeout: config.request_timeout,
-        suspicion: SuspicionPolicy::default(),
+        suspicion: config.suspicion,
     };
     let client_address = config.front_end.client_address;
     let mut core = FrontEnd::new(core_config);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
@@ -16,8 +17,10 @@ use tokio::sync::mpsc;
 use crate::config::ClusterConfig;
 use crate::protocol::id::NodeId;
 
+use super::clock::Clock;
 use super::directory::{ClusterDirectory, ClusterLock, DirectoryError, read_or_draw_key};
-use super::node::{ADDRESS_IN_USE_EXIT, READY_LINE};
+use super::node::{ADDRESS_IN_USE_EXIT, CRASHED_LINE, READY_LINE};
+use super::restarts::Restarts;
 use super::stop::Stop;
 
 /// How long a node may take to end by itself before it is killed.
@@ -62,7 +65,9 @@ pub struct Cluster {
     config: ClusterConfig,
     directory: ClusterDirectory,
     lock: ClusterLock,
+    clock: Clock,
     nodes: Vec<Node>,
+    happened: mpsc::UnboundedSender<Happening>,
     happenings: mpsc::UnboundedReceiver<Happening>,
 }
 
@@ -72,7 +77,9 @@ struct Node {
     child: Child,
     /// Closing it tells the node to end.
     lifeline: Option<ChildStdin>,
+    /// When the process has ended, for good or until it is started again.
     ended: bool,
+    restarts: Restarts,
 }
 
 /// What nodes do that the cluster has to know of.
@@ -80,8 +87,10 @@ struct Node {
 enum Happening {
     /// The front end has heard of every node.
     Ready,
-    /// A node's output ended; most likely so has the node.
-    OutputEnded(NodeId),
+    /// The managers agree that the replica hosted by this process has crashed.
+    CrashAgreed { node: NodeId, process: u32 },
+    /// The output of a process ended; most likely so has the process.
+    OutputEnded { node: NodeId, process: u32 },
 }
 
 impl Cluster {
@@ -127,31 +136,88 @@ impl Cluster {
         &self.config
     }
 
-    /// Tells of every node that ends, until `stop` is requested.
-    pub async fn watch(&mut self, stop: &mut Stop) {
+    /// Brings replica managers back whose processes end, and tells of every end, until `stop` is requested or nothing is left that
+    /// could be watched.
+    pub async fn watch(&mut self, stop: &mut Stop) -> Result<(), UpError> {
         loop {
-            let ended = tokio::select! {
-                ended = self.next_ended() => ended,
-                () = stop.requested() => return,
-            };
-            let (node, status) = ended;
-            let consequence = match node {
-                NodeId::FrontEnd | NodeId::Sequencer => {
-                    "nothing can be answered without it; stop with Ctrl-C and start anew"
+            let restart_at = self.nodes.iter().filter_map(|node| node.restarts.due_at()).min();
+            let patience = restart_at.map(|at| at.since(self.clock.now()));
+            let restart_due = async {
+                match patience {
+                    Some(patience) => drop(tokio::time::timeout(patience, std::future::pending::<()>()).await),
+                    None => std::future::pending().await,
                 }
-                NodeId::ReplicaManager(_) => "the others go on if they are enough for the mode; it stays out",
             };
-            log_line(&format!("dsms: {node} ended ({status}): {consequence}"));
-            if self.nodes.iter().all(|node| node.ended) {
-                return;
+            tokio::select! {
+                happening = self.happenings.recv() => match happening.expect("this cluster keeps a sender") {
+                    Happening::Ready => {}
+                    Happening::CrashAgreed { node, process } => self.on_crash_agreed(node, process).await,
+                    Happening::OutputEnded { node, process } => self.on_ended(node, process).await,
+                },
+                () = restart_due => self.start_again()?,
+                () = stop.requested() => return Ok(()),
+            }
+            if self.nodes.iter().all(|node| node.ended && node.restarts.due_at().is_none()) {
+                return Ok(());
             }
         }
+    }
+
+    /// The managers agree on a crash: a process that hangs is ended, and one that has ended is started again at once.
+    async fn on_crash_agreed(&mut self, id: NodeId, process: u32) {
+        let now = self.clock.now();
+        let node = self.node(id);
+        if node.ended {
+            node.restarts.on_agreed(process, now);
+        } else if node.child.id() == Some(process) {
+            log_line(&format!("dsms: {id} does not answer, and the managers agree that it has crashed; it is killed"));
+            // It may be stopped, so it is not asked.
+            let _ended_meanwhile = node.child.kill().await;
+            node.restarts.on_agreed(process, now);
+        }
+    }
+
+    async fn on_ended(&mut self, id: NodeId, process: u32) {
+        let now = self.clock.now();
+        let node = self.node(id);
+        if node.ended || node.restarts.process() != process {
+            return;
+        }
+        let status = node.wait().await;
+        match id {
+            NodeId::FrontEnd | NodeId::Sequencer => log_line(&format!(
+                "dsms: {id} ended ({status}): nothing can be answered without it; stop with Ctrl-C and start anew"
+            )),
+            NodeId::ReplicaManager(_) => {
+                log_line(&format!("dsms: {id} ended ({status}): the others go on, and it is started again"));
+                node.restarts.on_ended(now);
+            }
+        }
+    }
+
+    /// Starts the processes again whose time has come.
+    fn start_again(&mut self) -> Result<(), UpError> {
+        let now = self.clock.now();
+        let width = self.name_width();
+        let Cluster { nodes, directory, happened, .. } = self;
+        for node in nodes.iter_mut().filter(|node| node.restarts.due_at().is_some_and(|at| at <= now)) {
+            let why = if node.restarts.is_agreed() { "the managers agree that it has crashed" } else { "it has ended" };
+            let restarts = std::mem::take(&mut node.restarts);
+            *node = spawn_node(node.id, directory, width, happened)?;
+            node.restarts = restarts.restarted(node.restarts.process(), now);
+            log_line(&format!("dsms: {} is started again (process {}): {why}", node.id, node.restarts.process()));
+        }
+        Ok(())
     }
 
     /// Ends every node and waits for it; kills those that do not end by themselves.
     pub async fn end(mut self) -> ClusterLock {
         for node in &mut self.nodes {
             node.lifeline = None;
+            // A process that somebody has stopped does not see that.
+            if let Some(process) = node.child.id().and_then(|process| Pid::from_raw(process.cast_signed())) {
+                let _ended_already = kill_process(process, Signal::CONT);
+            }
         }
         for node in &mut self.nodes {
             if tokio::time::timeout(END_TIMEOUT, node.child.wait()).await.is_err() {
@@ -165,58 +231,66 @@ impl Cluster {
 
     fn spawn(directory: ClusterDirectory, lock: ClusterLock, config: ClusterConfig) -> Result<Cluster, UpError> {
         directory.publish(&config)?;
-        let program = std::env::current_exe().map_err(io_error("cannot find the running program"))?;
         let (happened, happenings) = mpsc::unbounded_channel();
-        let width = config.nodes().iter().map(|node| node.to_string().len()).max().unwrap_or(0);
-        let mut nodes = Vec::new();
-        for id in config.nodes() {
-            let mut command = Command::new(&program);
-            command.arg("node").arg(id.to_string()).arg("--config").arg(directory.config_file()).arg("--supervised");
-            // A group of its own, so that Ctrl-C reaches this process alone, which then ends the nodes in order.
-            command
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .process_group(0)
-                .kill_on_drop(true);
-            let mut child = command.spawn().map_err(io_error(&format!("cannot start {id}")))?;
-            let lifeline = child.stdin.take();
-            if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
-                tokio::spawn(merge(stderr, format!("{id:width$} | ")));
-                tokio::spawn(listen(stdout, id, happened.clone()));
-            }
-            nodes.push(Node { id, child, lifeline, ended: false });
+        let clock = Clock::start();
+        let mut cluster = Cluster { config, directory, lock, clock, nodes: Vec::new(), happened, happenings };
+        let width = cluster.name_width();
+        for id in cluster.config.nodes() {
+            cluster.nodes.push(spawn_node(id, &cluster.directory, width, &cluster.happened)?);
         }
-        Ok(Cluster { config, directory, lock, nodes, happenings })
+        Ok(cluster)
+    }
+
+    /// How wide a node's name is in the log.
+    fn name_width(&self) -> usize {
+        self.config.nodes().iter().map(|node| node.to_string().len()).max().unwrap_or(0)
     }
 
     async fn until_ready(&mut self) -> Result<(), UpError> {
-        match self.happenings.recv().await {
-            Some(Happening::Ready) => Ok(()),
-            Some(Happening::OutputEnded(id)) => {
-                let (node, status) = self.ended(id).await;
-                Err(UpError::NodeEnded { node, status })
-            }
-            None => Err(UpError::NotReady),
-        }
-    }
-
-    async fn next_ended(&mut self) -> (NodeId, ExitStatus) {
         loop {
-            match self.happenings.recv().await {
-                Some(Happening::OutputEnded(id)) => return self.ended(id).await,
-                Some(Happening::Ready) => {}
-                None => std::future::pending().await,
+            match self.happenings.recv().await.expect("this cluster keeps a sender") {
+                Happening::Ready => return Ok(()),
+                Happening::CrashAgreed { .. } => {}
+                Happening::OutputEnded { node, .. } => {
+                    let status = self.node(node).wait().await;
+                    return Err(UpError::NodeEnded { node, status });
+                }
             }
         }
     }
 
-    async fn ended(&mut self, id: NodeId) -> (NodeId, ExitStatus) {
-        let node = self.nodes.iter_mut().find(|node| node.id == id).expect("only nodes of this cluster report");
-        node.ended = true;
-        let status = node.child.wait().await.expect("a child can be waited for");
-        (id, status)
+    fn node(&mut self, id: NodeId) -> &mut Node {
+        self.nodes.iter_mut().find(|node| node.id == id).expect("only nodes of this cluster report")
     }
+}
+
+impl Node {
+    async fn wait(&mut self) -> ExitStatus {
+        self.ended = true;
+        self.child.wait().await.expect("a child can be waited for")
+    }
+}
+
+/// Starts a node as anybody would, on a lifeline.
+fn spawn_node(
+    id: NodeId,
+    directory: &ClusterDirectory,
+    name_width: usize,
+    happened: &mpsc::UnboundedSender<Happening>,
+) -> Result<Node, UpError> {
+    let program = std::env::current_exe().map_err(io_error("cannot find the running program"))?;
+    let mut command = Command::new(program);
+    command.arg("node").arg(id.to_string()).arg("--config").arg(directory.config_file()).arg("--supervised");
+    // A group of its own, so that Ctrl-C reaches this process alone, which then ends the nodes in order.
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    let mut child = command.spawn().map_err(io_error(&format!("cannot start {id}")))?;
+    let process = child.id().expect("a child that nobody has waited for has a number");
+    let lifeline = child.stdin.take();
+    if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
+        tokio::spawn(merge(stderr, format!("{id:name_width$} | ")));
+        tokio::spawn(listen(stdout, id, process, happened.clone()));
+    }
+    Ok(Node { id, child, lifeline, ended: false, restarts: Restarts::of(process) })
 }
 
 /// Gives every address without a port a free one of this machine. The sockets are held until all are drawn, so no two are equal.
@@ -252,14 +326,28 @@ async fn merge(stderr: impl AsyncRead + Unpin, prefix: String) {
     }
 }
 
-async fn listen(stdout: impl AsyncRead + Unpin, id: NodeId, happened: mpsc::UnboundedSender<Happening>) {
+async fn listen(
+    stdout: impl AsyncRead + Unpin,
+    node: NodeId,
+    process: u32,
+    happened: mpsc::UnboundedSender<Happening>,
+) {
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if line.starts_with(READY_LINE) {
-            let _nobody_waits = happened.send(Happening::Ready);
+        let happening = match line.split(' ').collect::<Vec<_>>()[..] {
+            [READY_LINE, _] => Some(Happening::Ready),
+            [CRASHED_LINE, node, "process", process] => crash_agreed(node, process),
+            _ => None,
+        };
+        if let Some(happening) = happening {
+            let _nobody_waits = happened.send(happening);
         }
     }
-    let _nobody_waits = happened.send(Happening::OutputEnded(id));
+    let _nobody_waits = happened.send(Happening::OutputEnded { node, process });
+}
+
+fn crash_agreed(node: &str, process: &str) -> Option<Happening> {
+    Some(Happening::CrashAgreed { node: node.parse().ok()?, process: process.parse().ok()? })
 }
 
 fn log_line(line: &str) {

@@ -39,6 +39,7 @@ fn every_value_of_a_file_is_taken() {
         mode = { wrong = 0, crashed = 1 }
         key_file = "a key"
         request_timeout_ms = 2_500
+        allow_faults = true
         [front_end]
         address = "127.0.0.1:7400"
         client_address = "[::1]:7400"
@@ -47,8 +48,21 @@ fn every_value_of_a_file_is_taken() {
         [[replica]]
         address = "127.0.0.1:7403"
         module = "reference"
+        spares = ["reference", "reference"]
         [[replica]]
         address = "127.0.0.1:7404"
+        [suspicion]
+        deadline_start_ms = 3
+        deadline_floor_ms = 2
+        deadline_ceiling_ms = 4
+        silent_after_ms = 1000
+        stuck_after_ms = 5
+        [recovery]
+        reinstantiations_max = 0
+        probation_ms = 6
+        backoff_ms = 7
+        backoff_max_ms = 8
+        checkpoint_every = 9
         [module_limits]
         fuel_per_call = 0x10
         memory_bytes_max = 65536
@@ -56,14 +70,33 @@ fn every_value_of_a_file_is_taken() {
     "#;
     let config = parse(text, Path::new("/directory")).unwrap();
     let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-    let replica = |text| ReplicaConfig { address: address(text), module: ModuleSource::Reference };
+    let replica = |text, spares_len| ReplicaConfig {
+        address: address(text),
+        module: ModuleSource::Reference,
+        spares: vec![ModuleSource::Reference; spares_len],
+    };
     let expected = ClusterConfig {
         tolerance: Tolerance { wrong: 0, crashed: 1 },
         key_file: "/directory/a key".into(),
         request_timeout: Duration::from_millis(2500),
         front_end: FrontEndConfig { address: address("127.0.0.1:7400"), client_address: address("[::1]:7400") },
         sequencer: SequencerConfig { address: address("127.0.0.2:7400") },
-        replicas: vec![replica("127.0.0.1:7403"), replica("127.0.0.1:7404")],
+        replicas: vec![replica("127.0.0.1:7403", 2), replica("127.0.0.1:7404", 0)],
+        allow_faults: true,
+        suspicion: SuspicionPolicy {
+            deadline_start: Duration::from_millis(3),
+            deadline_floor: Duration::from_millis(2),
+            deadline_ceiling: Duration::from_millis(4),
+            silent_after: Duration::from_secs(1),
+            stuck_after: Duration::from_millis(5),
+        },
+        recovery: RecoveryPolicy {
+            reinstantiations_max: 0,
+            probation: Duration::from_millis(6),
+            backoff: Duration::from_millis(7),
+            backoff_max: Duration::from_millis(8),
+            checkpoint_every: 9,
+        },
         module_limits: ModuleLimits { fuel_per_call: 16, memory_bytes_max: 65536, log_bytes_per_call_max: 1 },
     };
     assert_eq!(config, expected);
@@ -76,7 +109,10 @@ fn unknown_tables_and_keys_are_refused_with_what_was_meant() {
     check("mode = 'crash'", &["1:1: `mode` is outside its table, expected it in [cluster]"]);
     check(
         "[network]",
-        &["1:2: unknown table `network`, expected `cluster`, `front_end`, `sequencer`, `replica` or `module_limits`"],
+        &[
+            "1:2: unknown table `network`, expected `cluster`, `front_end`, `sequencer`, `replica`, `suspicion`, `recovery` \
+             or `module_limits`",
+        ],
     );
     check("[sequencer]\nadress = ''", &["2:1: unknown key `adress` in [sequencer], did you mean `address`?"]);
     check("[sequencer]\n\"\\u001b[1m\" = 1", &["2:1: unknown key `\\u{1b}[1m` in [sequencer], expected `address`"]);
@@ -90,6 +126,27 @@ fn unknown_tables_and_keys_are_refused_with_what_was_meant() {
             "2:8: `mode`: expected both `wrong` and `crashed`, found no `crashed`",
             "2:21: unknown key `crash` in `mode`, did you mean `crashed`?",
         ],
+    );
+}
+
+#[test]
+fn a_policy_that_contradicts_itself_is_refused() {
+    check(
+        "[suspicion]\ndeadline_floor_ms = 600",
+        &[
+            "2:21: `deadline_floor_ms` = 600, `deadline_start_ms` = 500, `deadline_ceiling_ms` = 10000: expected them in this \
+             order, none smaller than the one before",
+        ],
+    );
+    check("[recovery]\nbackoff_ms = 6000", &["2:14: `backoff_ms` = 6000: expected at most `backoff_max_ms` = 5000"]);
+    check(
+        "[suspicion]\nsilent_after_ms = 10",
+        &["2:19: `silent_after_ms`: expected a whole number from 1000 to 3600000, found 10"],
+    );
+    check("[cluster]\nallow_faults = 1", &["2:16: `allow_faults`: expected true or false, found 1"]);
+    check(
+        "[cluster]\nmode = { wrong = 0, crashed = 0 }\n[[replica]]\nspares = 'reference'",
+        &["4:10: `spares`: expected a list of modules, such as [\"reference\"], found \"reference\""],
     );
 }
 
@@ -242,7 +299,7 @@ fn a_file_of_problems_is_cut_off() {
     assert_eq!(all.len(), crate::config::PROBLEMS_LEN_MAX);
     assert_eq!(
         all.last().unwrap(),
-        "198:1: unknown key `x` in [[replica]], expected `address` or `module` (and 101 more problems)"
+        "198:1: unknown key `x` in [[replica]], expected `address`, `module` or `spares` (and 101 more problems)"
     );
 }
 

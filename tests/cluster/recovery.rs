@@ -1,0 +1,115 @@
+//! Processes that end, hang or are stopped: found, agreed on, started again, and back in the vote with the state of the others,
+//! while requests keep coming.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use dsms::protocol::id::{NodeId, ReplicaId};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{Cluster, requests_as};
+
+fn replica(number: u8) -> NodeId {
+    NodeId::ReplicaManager(ReplicaId::new(number).unwrap())
+}
+
+/// A client that keeps asking until it is told to end, and checks that each of its requests is answered.
+struct Load {
+    ends: Arc<AtomicBool>,
+    thread: JoinHandle<usize>,
+}
+
+impl Load {
+    fn start(cluster: &Cluster, client: u64) -> Load {
+        let address = cluster.client_address();
+        let ends = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&ends);
+        let thread = std::thread::spawn(move || {
+            let mut answered_len = 0;
+            while !told.load(Ordering::Relaxed) {
+                // A client of its own for each round, so that no request is taken for a retry.
+                let lines = ["NYKA1001 add-share NYKM100925 Equity 3", "NYKB1001 get-shares"];
+                for answer in requests_as(address, client * 1_000_000 + answered_len as u64, &lines) {
+                    assert!(answer.get("error").is_none(), "{answer}");
+                    answered_len += 1;
+                }
+            }
+            answered_len
+        });
+        Load { ends, thread }
+    }
+
+    /// Ends the load; fails if any request was answered with an error.
+    fn end(self) {
+        self.ends.store(true, Ordering::Relaxed);
+        assert!(self.thread.join().unwrap() > 0);
+    }
+}
+
+/// Kills a replica's process while it is asked, and waits until the new one votes, with the state of the others.
+fn kill_and_await_return(cluster: &Cluster, number: u8) -> Pid {
+    let before = cluster.node_pid(replica(number));
+    kill_process(before, Signal::KILL).unwrap();
+    await_return(cluster, number);
+    let after = cluster.node_pid(replica(number));
+    assert_ne!(before, after);
+    after
+}
+
+fn await_return(cluster: &Cluster, number: u8) {
+    let name = format!("replica=replica-{number}");
+    cluster.wait_for_log(&["info", "votes again", &name]);
+    cluster.wait_for_log(&["info", "state equals the certified one", &name]);
+}
+
+#[test]
+fn a_killed_process_is_started_again_and_votes_with_the_state_of_the_others() {
+    let cluster = Cluster::start(&[]);
+    let load = Load::start(&cluster, 1);
+    let killed = cluster.node_pid(replica(2));
+    kill_process(killed, Signal::KILL).unwrap();
+    let agreed =
+        cluster.wait_for_log(&["crash agreed replica=replica-2", &format!("process={}", killed.as_raw_nonzero())]);
+    assert!(agreed.contains("by=replica-1,replica-3"), "{agreed}");
+    cluster.wait_for_log(&["replica-2 is started again", "the managers agree"]);
+    await_return(&cluster, 2);
+    load.end();
+    cluster.equal_digest();
+}
+
+#[test]
+fn a_process_that_is_killed_again_and_during_its_recovery_comes_back() {
+    let cluster = Cluster::start(&["--mode", "crash"]);
+    let load = Load::start(&cluster, 1);
+    let again = kill_and_await_return(&cluster, 3);
+    kill_process(again, Signal::KILL).unwrap();
+    cluster.wait_for_log(&["replica-3 is started again"]);
+    // It is joining, or just has.
+    kill_process(cluster.node_pid(replica(3)), Signal::KILL).unwrap();
+    cluster.wait_for_log(&["replica-3 is started again"]);
+    await_return(&cluster, 3);
+    load.end();
+    cluster.equal_digest();
+}
+
+#[test]
+fn a_process_that_hangs_is_killed_once_the_managers_agree_and_started_again() {
+    let cluster = Cluster::start(&[]);
+    let load = Load::start(&cluster, 1);
+    kill_process(cluster.node_pid(replica(1)), Signal::STOP).unwrap();
+    cluster.wait_for_log(&["replica-1 does not answer", "killed"]);
+    await_return(&cluster, 1);
+    load.end();
+    cluster.equal_digest();
+}
+
+#[test]
+fn a_process_that_ends_while_nobody_asks_is_started_again_without_a_vote() {
+    let cluster = Cluster::start(&[]);
+    cluster.request("NYKA1001", "add-share NYKM100925 Equity 3");
+    kill_process(cluster.node_pid(replica(2)), Signal::KILL).unwrap();
+    cluster.wait_for_log(&["replica-2 is started again", "it has ended"]);
+    await_return(&cluster, 2);
+    cluster.equal_digest();
+}
