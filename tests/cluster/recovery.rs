@@ -84,9 +84,11 @@ fn a_process_that_is_killed_again_and_during_its_recovery_comes_back() {
     let load = Load::start(&cluster, 1);
     let again = kill_and_await_return(&cluster, 3);
     kill_process(again, Signal::KILL).unwrap();
-    cluster.wait_for_log(&["replica-3 is started again"]);
-    // It is joining, or just has.
-    kill_process(cluster.node_pid(replica(3)), Signal::KILL).unwrap();
+    let started = cluster.wait_for_log(&["replica-3 is started again"]);
+    // It is joining, or just has. Its command line may not be there to find it by yet.
+    let (_, process) = started.split_once("(process ").unwrap();
+    let process = process.split(')').next().unwrap().parse().unwrap();
+    kill_process(Pid::from_raw(process).unwrap(), Signal::KILL).unwrap();
     cluster.wait_for_log(&["replica-3 is started again"]);
     await_return(&cluster, 3);
     load.end();

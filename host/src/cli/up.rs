@@ -1,6 +1,6 @@
 //! `dsms up`: the whole cluster on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -105,10 +105,11 @@ fn modules(paths: &[PathBuf], mode: Tolerance, replicas_len: Option<usize>) -> a
     }
 }
 
-fn source(path: &PathBuf) -> ModuleSource {
+fn source(path: impl AsRef<Path>) -> ModuleSource {
+    let path = path.as_ref();
     match path.to_str() {
         Some("reference") => ModuleSource::Reference,
-        _ => ModuleSource::File(path.clone()),
+        _ => ModuleSource::File(path.to_owned()),
     }
 }
 
