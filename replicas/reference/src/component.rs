@@ -1,40 +1,50 @@
-//! The component: the contract's exports, forwarded to one [`ReferenceMarket`].
+//! The component: the contract's generated types, converted to the market's own and back, and its exports.
 //!
-//! Only conversions live here. The contract's types are generated, and the market does not use them, so that it can be
-//! compiled without wasm. The context of a request is left unread: no rule of the market needs the time or the order.
+//! The market does not use the generated types, so that it can be compiled without wasm. The context of a request is left unread:
+//! no rule of the market needs the time or the order.
+//!
+//! With the feature `component`, the exports are forwarded to one [`ReferenceMarket`](crate::ReferenceMarket). A crate that
+//! exports the contract itself, with another behaviour around the same market, leaves the feature out.
 
-use std::cell::RefCell;
-
-use crate::ReferenceMarket;
 use crate::types as plain;
 
-mod contract {
-    wit_bindgen::generate!({ path: "../../wit", world: "replica" });
+/// The contract, as generated from `wit/replica.wit`.
+#[allow(missing_docs)]
+pub mod contract {
+    wit_bindgen::generate!({ path: "../../wit", world: "replica", pub_export_macro: true });
 }
 
-use contract::dsms::replica::types as wit;
-use contract::exports::dsms::replica::market::Guest;
+pub use contract::dsms::replica::types as wit;
 
-thread_local! {
-    /// An instance has one thread and one market, which begins empty.
-    static MARKET: RefCell<ReferenceMarket> = const { RefCell::new(ReferenceMarket::new()) };
-}
+#[cfg(feature = "component")]
+mod exports {
+    use std::cell::RefCell;
 
-struct Component;
+    use super::contract::exports::dsms::replica::market::Guest;
+    use super::{contract, wit};
+    use crate::ReferenceMarket;
 
-contract::export!(Component with_types_in contract);
-
-impl Guest for Component {
-    fn execute(_context: wit::Context, request: wit::Request) -> wit::Outcome {
-        MARKET.with_borrow_mut(|market| market.execute(&request.into())).into()
+    thread_local! {
+        /// An instance has one thread and one market, which begins empty.
+        static MARKET: RefCell<ReferenceMarket> = const { RefCell::new(ReferenceMarket::new()) };
     }
 
-    fn export_state() -> wit::MarketState {
-        MARKET.with_borrow(ReferenceMarket::export_state).into()
-    }
+    struct Component;
 
-    fn import_state(state: wit::MarketState) -> Result<(), String> {
-        MARKET.with_borrow_mut(|market| market.import_state(&state.into()))
+    contract::export!(Component with_types_in contract);
+
+    impl Guest for Component {
+        fn execute(_context: wit::Context, request: wit::Request) -> wit::Outcome {
+            MARKET.with_borrow_mut(|market| market.execute(&request.into())).into()
+        }
+
+        fn export_state() -> wit::MarketState {
+            MARKET.with_borrow(ReferenceMarket::export_state).into()
+        }
+
+        fn import_state(state: wit::MarketState) -> Result<(), String> {
+            MARKET.with_borrow_mut(|market| market.import_state(&state.into()))
+        }
     }
 }
 

@@ -26,7 +26,7 @@
 
 mod calendar;
 #[cfg(target_family = "wasm")]
-mod component;
+pub mod component;
 mod display;
 mod invariants;
 mod limits;
