@@ -6,6 +6,7 @@
 mod harness;
 
 mod clients;
+mod faulty;
 mod hostile;
 mod lifecycle;
 mod recovery;

@@ -6,6 +6,7 @@ pub mod connections;
 pub mod directory;
 pub mod executor;
 pub mod frames;
+pub mod guest_log;
 pub mod log;
 pub mod network;
 pub mod node;

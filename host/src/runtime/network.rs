@@ -28,6 +28,7 @@ const TURN_MAX: Duration = Duration::from_secs(1);
 /// The socket, the channels over it, and the node's log.
 #[derive(Debug)]
 pub struct Network {
+    local: NodeId,
     socket: UdpSocket,
     endpoint: Endpoint,
     key: ClusterKey,
@@ -73,6 +74,7 @@ impl Network {
         // One byte more than a datagram may have, so that a longer one is seen to be too long.
         let received = vec![0; DATAGRAM_LEN_DEFAULT + TAG_LEN + 1];
         Network {
+            local,
             socket,
             endpoint,
             key,
@@ -84,6 +86,11 @@ impl Network {
             received,
             sent: Vec::new(),
         }
+    }
+
+    /// This node.
+    pub fn node(&self) -> NodeId {
+        self.local
     }
 
     /// The clock of this node.

@@ -23,6 +23,7 @@ use super::clock::Clock;
 use super::connections::Connections;
 use super::directory::{DirectoryError, read_key};
 use super::executor::{Answer, Executor};
+use super::guest_log::GuestLines;
 use super::log::Log;
 use super::network::Network;
 use super::stop::Stop;
@@ -187,7 +188,9 @@ async fn run_replica_manager(
     fuel_per_call: u64,
 ) -> Result<(), NodeError> {
     let mut core = ReplicaManager::new(config, network.now());
-    let instantiate = move |module: usize| modules[module].instantiate();
+    let mut guest_lines = GuestLines::new(network.node(), network.clock());
+    let sinks = guest_lines.sinks();
+    let instantiate = move |module: usize| modules[module].instantiate_with_log(sinks());
     let mut executor = Executor::start(instantiate, fuel_per_call, network.clock());
     loop {
         let answer = tokio::select! {
@@ -211,6 +214,7 @@ async fn run_replica_manager(
         core.handle_timeout(now);
         drain_replica_manager(&mut core, &mut network, &mut executor, now);
         network.flush();
+        guest_lines.write();
     }
 }
 

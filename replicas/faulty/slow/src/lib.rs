@@ -6,7 +6,7 @@ use dsms_faulty::types::{Outcome, Request};
 use dsms_faulty::{Faulty, ReferenceMarket};
 
 /// Each takes some instructions.
-const ROUNDS: u32 = 25_000_000;
+const ROUNDS: u64 = 12_000_000;
 
 #[derive(Default)]
 struct Slow;
@@ -15,8 +15,9 @@ dsms_faulty::export!(Slow);
 
 impl Faulty for Slow {
     fn execute(&mut self, market: &mut ReferenceMarket, _sequence_number: u64, request: &Request) -> Outcome {
+        let mut spent = 1_u64;
         for round in 0..ROUNDS {
-            std::hint::black_box(round);
+            spent = std::hint::black_box(spent.wrapping_mul(spent).wrapping_add(round));
         }
         market.execute(request)
     }
