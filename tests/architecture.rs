@@ -19,7 +19,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 8] = [
     (
         "runtime",
         &["market", "protocol", "sandbox", "seal", "config"],
-        &["tokio", "tokio_util", "bytes", "thiserror", "getrandom", "serde", "rustix"],
+        &["tokio", "tokio_util", "bytes", "thiserror", "getrandom", "serde", "rustix", "rand_pcg", "rand_core"],
     ),
 ];
 

@@ -252,6 +252,7 @@ impl Node {
                 tolerance,
                 request_timeout: REQUEST_TIMEOUT,
                 suspicion,
+                allow_faults: false,
             }))),
             NodeId::Sequencer => Core::Sequencer(Sequencer::new(1, now)),
             NodeId::ReplicaManager(replica) => {
@@ -309,6 +310,7 @@ impl Node {
                         }
                         continue;
                     }
+                    Some(front_end::Output::Inject(message)) => panic!("{} was not asked for", message.name()),
                     Some(front_end::Output::Event(event)) => {
                         said.push(format!("{id:<11} {event}"));
                         continue;

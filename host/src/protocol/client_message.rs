@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::market::{Answer, Digest};
 
 use super::event_log::EventRecord;
+use super::fault::{Fault, FaultId};
 use super::id::{ClientId, NodeId, ReplicaId, RequestNumber};
 use super::ledger::Record;
 use super::message::{Progress, Response};
@@ -53,6 +54,55 @@ pub enum ClientMessage {
         /// Only what came after the event with this index; 0 for all that is kept.
         after: u64,
     },
+    /// Have faults strike, or none any more.
+    Faults {
+        /// The client's own count.
+        number: RequestNumber,
+        /// What to do.
+        ask: FaultAsk,
+    },
+}
+
+/// What a client may ask about faults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FaultAsk {
+    /// Have this fault strike.
+    Add {
+        /// Where.
+        node: NodeId,
+        /// What, and how often.
+        fault: Fault,
+    },
+    /// Tell of all faults.
+    List,
+    /// Let this fault strike no more; all of them if none is named.
+    Remove(Option<FaultId>),
+}
+
+/// A fault that was asked for, and what has become of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultStatus {
+    /// Its number.
+    pub id: FaultId,
+    /// Where it strikes.
+    pub node: NodeId,
+    /// What was asked for.
+    pub fault: Fault,
+    /// How often it has struck.
+    pub fired: u64,
+    /// Whether it can strike.
+    pub state: FaultState,
+}
+
+/// Whether a fault can strike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FaultState {
+    /// It can.
+    Active,
+    /// It has struck as often or as long as was asked for, or was removed.
+    Over,
+    /// It cannot, for this reason.
+    Refused(String),
 }
 
 /// Front end to client.
@@ -82,6 +132,10 @@ pub enum ServerBody {
     Why(WhyAnswer),
     /// What happened, the earliest first.
     Events(Vec<EventRecord>),
+    /// The faults that were asked about: the one that was added, those that were removed, or all.
+    Faults(Vec<FaultStatus>),
+    /// The fault cannot be had, or there is none of this number; the sentence says why.
+    FaultRefused(String),
     /// The connection is refused and will be closed; the sentence says why.
     Refused(String),
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::market::{Digest, GuestFault};
 
+use super::fault::{Fault, FaultId};
 use super::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
 use super::message::Charge;
 
@@ -196,6 +197,33 @@ pub enum Event {
         /// Each replica's digest.
         digests: Vec<(ReplicaId, Digest)>,
     },
+    /// Somebody asked for a fault.
+    FaultAdded {
+        /// Its number.
+        id: FaultId,
+        /// Where it strikes.
+        node: NodeId,
+        /// What.
+        fault: Fault,
+    },
+    /// A fault has struck for the first time.
+    FaultFired {
+        /// Its number.
+        id: FaultId,
+        /// Where.
+        node: NodeId,
+    },
+    /// A fault strikes no more.
+    FaultOver {
+        /// Its number.
+        id: FaultId,
+        /// Where it has struck.
+        node: NodeId,
+        /// How often.
+        fired: u64,
+        /// Why it could not.
+        refused: Option<String>,
+    },
     /// A client's request waited too long.
     TimedOut {
         /// Its place, if it was ordered.
@@ -250,6 +278,9 @@ impl Event {
                 | Event::Verified { .. }
                 | Event::Certified { .. }
                 | Event::StateFetched { .. }
+                | Event::FaultAdded { .. }
+                | Event::FaultFired { .. }
+                | Event::FaultOver { refused: None, .. }
         )
     }
 
@@ -276,6 +307,9 @@ impl Event {
             Event::StateFetched { .. } => "state-fetched",
             Event::StateRefused { .. } => "state-refused",
             Event::StatesDiffer { .. } => "states-differ",
+            Event::FaultAdded { .. } => "fault-added",
+            Event::FaultFired { .. } => "fault-fired",
+            Event::FaultOver { .. } => "fault-over",
             Event::TimedOut { .. } => "timed-out",
             Event::Ignored { .. } => "ignored",
         }
@@ -299,6 +333,9 @@ impl Event {
             | Event::FirstDifference { replica, .. }
             | Event::StateFetched { replica, .. }
             | Event::StateRefused { replica, .. } => Some(*replica),
+            Event::FaultAdded { node, .. } | Event::FaultFired { node, .. } | Event::FaultOver { node, .. } => {
+                node.replica()
+            }
             Event::Ready
             | Event::NoAgreement { .. }
             | Event::Voided { .. }
@@ -329,7 +366,13 @@ impl Event {
             | Event::StatesDiffer { sequence, .. } => Some(*sequence),
             Event::RecoveryStarted { cause, .. } | Event::Quarantined { cause, .. } => cause.sequence(),
             Event::TimedOut { sequence } => *sequence,
-            Event::Ready | Event::RecoveryFailed { .. } | Event::Recovered { .. } | Event::Ignored { .. } => None,
+            Event::Ready
+            | Event::RecoveryFailed { .. }
+            | Event::Recovered { .. }
+            | Event::FaultAdded { .. }
+            | Event::FaultFired { .. }
+            | Event::FaultOver { .. }
+            | Event::Ignored { .. } => None,
         }
     }
 }
@@ -425,6 +468,14 @@ impl fmt::Display for Event {
             Event::StatesDiffer { sequence, digests } => {
                 write!(f, "states differ seq={sequence}")?;
                 digests.iter().try_for_each(|(replica, digest)| write!(f, " {replica}={}", digest.short()))
+            }
+            Event::FaultAdded { id, node, fault } => write!(f, "fault asked for id={id} node={node} fault=\"{fault}\""),
+            Event::FaultFired { id, node } => write!(f, "fault has struck id={id} node={node}"),
+            Event::FaultOver { id, node, fired, refused: None } => {
+                write!(f, "fault is over id={id} node={node} fired={fired}")
+            }
+            Event::FaultOver { id, node, refused: Some(words), .. } => {
+                write!(f, "fault refused id={id} node={node} reason={words:?}")
             }
             Event::TimedOut { sequence: Some(sequence) } => write!(f, "timed out seq={sequence}"),
             Event::TimedOut { sequence: None } => write!(f, "timed out before it was ordered"),

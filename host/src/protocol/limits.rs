@@ -104,6 +104,13 @@ pub const EVENTS_LEN_MAX: usize = 8192;
 /// Most events in one answer to a client, who asks again for those after them.
 pub const EVENTS_PIECE_LEN_MAX: usize = 512;
 
+/// Most faults that a front end keeps, those that are over included. Beyond it the oldest of those are forgotten; where all can still
+/// strike, one more is refused.
+pub const FAULTS_LEN_MAX: usize = 64;
+
+/// How often a node tells the front end how often its faults have struck, while they strike.
+pub const FAULT_REPORT_INTERVAL: Duration = Duration::from_millis(50);
+
 /// How often a node tells the front end how far it is.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::market::{Digest, GuestFault, Outcome, Request};
 
 use super::event::Event;
+use super::fault::{Fault, FaultId};
 use super::id::{Incarnation, NodeId, ReplicaId, RequestId, SequenceNumber};
 use super::time::Instant;
 
@@ -201,6 +202,29 @@ pub enum Message {
         /// What.
         event: Box<Event>,
     },
+    /// Front end to any node: have a fault strike there.
+    AddFault {
+        /// Its number.
+        id: FaultId,
+        /// What, where, how often.
+        fault: Box<Fault>,
+    },
+    /// Front end to any node: let it strike no more.
+    RemoveFault {
+        /// Its number.
+        id: FaultId,
+    },
+    /// Any node to front end: what has become of a fault.
+    FaultReport {
+        /// Its number.
+        id: FaultId,
+        /// How often it has struck in this process.
+        fired: u64,
+        /// It will not strike any more.
+        is_over: bool,
+        /// Why it cannot strike at all, in words.
+        refused: Option<String>,
+    },
 }
 
 /// What a front end says of one reply of one life of a replica.
@@ -238,6 +262,9 @@ impl Message {
             Message::FetchState { .. } => "fetch-state",
             Message::State { .. } => "state",
             Message::Event { .. } => "event",
+            Message::AddFault { .. } => "add-fault",
+            Message::RemoveFault { .. } => "remove-fault",
+            Message::FaultReport { .. } => "fault-report",
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod crash_votes;
 pub mod endpoint;
 pub mod event;
 pub mod event_log;
+pub mod fault;
 pub mod front_end;
 pub mod hold_back;
 pub mod id;

@@ -141,11 +141,11 @@ impl<M: Module + Send + 'static> Executor<M> {
         self.hand_over(Job::Start { incarnation, module, state });
     }
 
-    /// Takes one run. Returns its results if it was executed at once; otherwise [`Executor::next`] will.
-    pub fn submit(&mut self, incarnation: Incarnation, run: Vec<Task>) -> Option<RunResults> {
+    /// Takes one run. Returns its results if it was executed at once, which `may_wait` forbids; otherwise [`Executor::next`] will.
+    pub fn submit(&mut self, incarnation: Incarnation, run: Vec<Task>, may_wait: bool) -> Option<RunResults> {
         let is_short = run.len() <= AT_ONCE_LEN_MAX && run.iter().all(|task| !task.checkpoint);
         let is_quick = self.may_run_at_once && self.call_took.is_some_and(|took| took <= QUICK_CALL_MAX);
-        if self.handed_over_len == 0 && is_short && is_quick {
+        if self.handed_over_len == 0 && is_short && is_quick && !may_wait {
             let mut at_once = Vec::new();
             let hand_back = |mut results: RunResults, took, _| {
                 at_once.append(&mut results);
@@ -354,20 +354,20 @@ mod tests {
     #[test]
     fn short_runs_of_a_quick_module_are_executed_at_once_and_all_others_by_the_thread() {
         let mut executor = start_executor(AT_ONCE_FUEL_MAX);
-        assert_eq!(executor.submit(LIFE, run(1)), None, "nothing is known of the module yet");
+        assert_eq!(executor.submit(LIFE, run(1), false), None, "nothing is known of the module yet");
         assert_eq!(results(&mut executor), [at_once(false)]);
         executor.call_took = Some(Duration::ZERO);
-        assert_eq!(executor.submit(LIFE, run(2)), Some(vec![at_once(true), at_once(true)]));
+        assert_eq!(executor.submit(LIFE, run(2), false), Some(vec![at_once(true), at_once(true)]));
         executor.call_took = Some(Duration::ZERO);
-        assert_eq!(executor.submit(LIFE, run(1 + AT_ONCE_LEN_MAX as u64)), None);
-        assert_eq!(executor.submit(LIFE, run(1)), None, "a run may not pass an earlier one");
+        assert_eq!(executor.submit(LIFE, run(1 + AT_ONCE_LEN_MAX as u64), false), None);
+        assert_eq!(executor.submit(LIFE, run(1), false), None, "a run may not pass an earlier one");
         assert_eq!(results(&mut executor).len(), 1 + AT_ONCE_LEN_MAX);
         assert_eq!(results(&mut executor), [at_once(false)]);
         executor.call_took = Some(Duration::ZERO);
-        assert_eq!(executor.submit(LIFE, vec![task(1, true)]), None, "an export may be long");
+        assert_eq!(executor.submit(LIFE, vec![task(1, true)], false), None, "an export may be long");
         assert!(results(&mut executor)[0].as_ref().unwrap().checkpoint.is_some());
         executor.call_took = Some(QUICK_CALL_MAX * 2);
-        assert_eq!(executor.submit(LIFE, run(1)), None, "the module is slow");
+        assert_eq!(executor.submit(LIFE, run(1), false), None, "the module is slow");
         results(&mut executor);
     }
 
@@ -375,15 +375,15 @@ mod tests {
     fn with_a_large_budget_nothing_is_executed_at_once() {
         let mut executor = start_executor(AT_ONCE_FUEL_MAX + 1);
         executor.call_took = Some(Duration::ZERO);
-        assert_eq!(executor.submit(LIFE, run(1)), None);
+        assert_eq!(executor.submit(LIFE, run(1), false), None);
     }
 
     #[test]
     fn nothing_follows_a_fault_until_the_next_life() {
         let mut executor = start_executor(AT_ONCE_FUEL_MAX);
-        executor.submit(LIFE, vec![task(1, false), task(FAILS_AT, false), task(2, false)]);
+        executor.submit(LIFE, vec![task(1, false), task(FAILS_AT, false), task(2, false)], false);
         assert_eq!(results(&mut executor), [at_once(false), Err(GuestFault::StackOverflow)]);
-        assert_eq!(executor.submit(LIFE, run(1 + AT_ONCE_LEN_MAX as u64)), None);
+        assert_eq!(executor.submit(LIFE, run(1 + AT_ONCE_LEN_MAX as u64), false), None);
         let second = Incarnation(2);
         executor.begin(second, 0, None);
         assert!(matches!(next(&mut executor), Answer::Started(incarnation, Ok(())) if incarnation == second));

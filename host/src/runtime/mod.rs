@@ -7,6 +7,7 @@ pub mod directory;
 pub mod executor;
 pub mod frames;
 pub mod guest_log;
+pub mod injection;
 pub mod log;
 pub mod network;
 pub mod node;

@@ -1,10 +1,12 @@
 //! One node's UDP socket with its endpoint: opens and seals datagrams, and moves them in batches.
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{getpid, kill_process};
 use tokio::net::UdpSocket;
 
 use crate::protocol::channel::ChannelEvent;
@@ -17,6 +19,7 @@ use crate::protocol::time::{Instant, earliest};
 use crate::seal::{ClusterKey, TAG_LEN};
 
 use super::clock::Clock;
+use super::injection::{Injection, ModuleFaults, PAUSE_LINE};
 use super::log::Log;
 
 /// Most datagrams taken in one turn, so that a flood cannot keep a node from its timers and from sending.
@@ -37,6 +40,8 @@ pub struct Network {
     /// The node's log.
     pub log: Log,
     dropped: Dropped,
+    injection: Injection,
+    own_reports: VecDeque<Message>,
     /// The last turn left datagrams in the socket.
     flooded: bool,
     received: Vec<u8>,
@@ -66,6 +71,7 @@ impl Network {
         addresses: BTreeMap<NodeId, SocketAddr>,
         key: ClusterKey,
         clock: Clock,
+        injection: Injection,
     ) -> Network {
         // A later life of the process has a later start, which is what makes its session the newer one.
         let session = SessionId(clock.now().0);
@@ -82,6 +88,8 @@ impl Network {
             clock,
             log,
             dropped: Dropped::default(),
+            injection,
+            own_reports: VecDeque::new(),
             flooded: false,
             received,
             sent: Vec::new(),
@@ -110,6 +118,7 @@ impl Network {
             return tokio::task::yield_now().await;
         }
         let deadline = earliest(core_deadline, self.endpoint.poll_timeout());
+        let deadline = earliest(deadline, self.injection.poll_timeout());
         let patience = deadline.map_or(TURN_MAX, |(at, _)| at.since(self.now()).min(TURN_MAX));
         let _or_a_deadline = tokio::time::timeout(patience, self.socket.readable()).await;
     }
@@ -121,7 +130,11 @@ impl Network {
         self.flooded = true;
         for _ in 0..DATAGRAMS_PER_TURN_MAX {
             match self.socket.try_recv_from(&mut self.received) {
-                Ok((len, _)) => self.on_datagram(len, now),
+                Ok((len, from)) => {
+                    if self.is_let_through(from, now) {
+                        self.on_datagram(len, now);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.flooded = false;
                     break;
@@ -140,8 +153,17 @@ impl Network {
 
     /// The next message from a peer, other than the one that is passed over.
     pub fn poll_message(&mut self, passed_over: Option<NodeId>) -> Option<(NodeId, Message)> {
+        if let Some(report) = self.own_reports.pop_front() {
+            return Some((self.local, report));
+        }
         loop {
             match self.endpoint.poll_message(passed_over)? {
+                // Only the front end speaks of faults.
+                (NodeId::FrontEnd, Ok(message)) => {
+                    if let Some(message) = self.injection.take(message, self.clock.now()) {
+                        return Some((NodeId::FrontEnd, message));
+                    }
+                }
                 (peer, Ok(message)) => return Some((peer, message)),
                 (peer, Err(error)) => self.log.warn(format_args!("undecodable message from={peer} reason=\"{error}\"")),
             }
@@ -150,6 +172,8 @@ impl Network {
 
     /// Queues a message; [`Network::flush`] sends it.
     pub fn send(&mut self, to: Recipients, message: &Message) {
+        let garbled = self.injection.garble(message, self.clock.now());
+        let message = garbled.as_ref().unwrap_or(message);
         for NotSent { to, error } in self.endpoint.send(to, message) {
             self.log.warn(format_args!("not sent {} to={to} reason=\"{error}\"", message.name()));
         }
@@ -160,17 +184,57 @@ impl Network {
         self.endpoint.backlog_len(peer) > BACKLOG_LEN_MAX / 2
     }
 
+    /// Takes a message about a fault of this node in, on the node that others get theirs from.
+    pub fn inject(&mut self, message: Message) {
+        let _taken = self.injection.take(message, self.clock.now());
+    }
+
+    /// The faults of this node's module.
+    pub fn module_faults(&self) -> Arc<ModuleFaults> {
+        self.injection.module()
+    }
+
     /// Sends all that the channels have to send now.
     pub fn flush(&mut self) {
         let now = self.now();
+        self.report_faults(now);
         while let Some(peer) = self.endpoint.poll_transmit(now, &mut self.sent) {
             self.key.seal(&mut self.sent);
-            let address = self.addresses[&peer];
-            if self.socket.try_send_to(&self.sent, address).is_err() {
-                // A full socket buffer is a lost datagram, which the channel repeats.
-                self.dropped.unsent += 1;
+            let undisturbed = self.injection.links.are_undisturbed();
+            let copies = if undisturbed { 1 } else { self.injection.links.send(peer, &self.sent, now) };
+            for _ in 0..copies {
+                send(&self.socket, &mut self.dropped, self.addresses[&peer], &self.sent);
             }
         }
+        while let Some((peer, datagram)) = self.injection.links.poll_delayed(now) {
+            send(&self.socket, &mut self.dropped, self.addresses[&peer], &datagram);
+        }
+        if let Some(lasts) = self.injection.poll_pause() {
+            // Whoever started this process reads it, or else the fault would have been refused.
+            let _nobody_reads = writeln!(std::io::stdout(), "{PAUSE_LINE} {}", lasts.as_millis());
+        }
+        if self.injection.is_ending(self.endpoint.backlog_len(NodeId::FrontEnd) == 0, now) {
+            let _ended = kill_process(getpid(), rustix::process::Signal::KILL);
+        }
+    }
+
+    fn report_faults(&mut self, now: Instant) {
+        while let Some(report) = self.injection.poll_report(now) {
+            if self.local == NodeId::FrontEnd {
+                self.own_reports.push_back(report);
+            } else {
+                self.send(Recipients::One(NodeId::FrontEnd), &report);
+            }
+        }
+    }
+
+    /// Whether a fault of the link lets a datagram through.
+    fn is_let_through(&mut self, from: SocketAddr, now: Instant) -> bool {
+        if self.injection.links.are_undisturbed() {
+            return true;
+        }
+        let peer = self.addresses.iter().find(|(_, address)| **address == from).map(|(peer, _)| *peer);
+        peer.is_none_or(|peer| self.injection.links.receive(peer, now))
     }
 
     fn on_datagram(&mut self, len: usize, now: Instant) {
@@ -207,5 +271,12 @@ impl Network {
             }
             self.dropped.logged_unsealed = unsealed;
         }
+    }
+}
+
+fn send(socket: &UdpSocket, dropped: &mut Dropped, address: SocketAddr, datagram: &[u8]) {
+    if socket.try_send_to(datagram, address).is_err() {
+        // A full socket buffer is a lost datagram, which the channel repeats.
+        dropped.unsent += 1;
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, UdpSocket};
 
@@ -24,6 +25,7 @@ use super::connections::Connections;
 use super::directory::{DirectoryError, read_key};
 use super::executor::{Answer, Executor};
 use super::guest_log::GuestLines;
+use super::injection::{Injected, Injection, ModuleFaults};
 use super::log::Log;
 use super::network::Network;
 use super::stop::Stop;
@@ -96,7 +98,8 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
     let bind_error = |transport, address| move |error| NodeError::Bind { node, transport, address, error };
     let socket = UdpSocket::bind(address).await.map_err(bind_error("udp", address))?;
     let addresses: BTreeMap<NodeId, SocketAddr> = known.iter().map(|node| (*node, config.address_of(*node))).collect();
-    let mut network = Network::new(node, socket, addresses, key, clock);
+    let injection = Injection::new(config.allow_faults, supervised, clock);
+    let mut network = Network::new(node, socket, addresses, key, clock, injection);
     let running = async {
         match node {
             NodeId::FrontEnd => {
@@ -181,6 +184,9 @@ fn drain_sequencer(core: &mut Sequencer, network: &mut Network) {
     }
 }
 
+/// What calls a replica's modules, with the faults that were asked for around them.
+type ModuleExecutor = Executor<Injected<Instance>>;
+
 async fn run_replica_manager(
     mut network: Network,
     config: ReplicaManagerConfig,
@@ -190,7 +196,9 @@ async fn run_replica_manager(
     let mut core = ReplicaManager::new(config, network.now());
     let mut guest_lines = GuestLines::new(network.node(), network.clock());
     let sinks = guest_lines.sinks();
-    let instantiate = move |module: usize| modules[module].instantiate_with_log(sinks());
+    let faults = network.module_faults();
+    let around = Arc::clone(&faults);
+    let instantiate = move |module: usize| Ok(around.around(modules[module].instantiate_with_log(sinks())?));
     let mut executor = Executor::start(instantiate, fuel_per_call, network.clock());
     loop {
         let answer = tokio::select! {
@@ -200,19 +208,19 @@ async fn run_replica_manager(
         };
         let now = network.receive();
         if let Some(answer) = answer {
-            take_in(answer, &mut core, &mut network, &mut executor, now);
+            take_in(answer, &mut core, &mut network, &mut executor, &faults, now);
         }
         while !network.is_backlogged(NodeId::FrontEnd)
             && let Some(answer) = executor.try_next()
         {
-            take_in(answer, &mut core, &mut network, &mut executor, now);
+            take_in(answer, &mut core, &mut network, &mut executor, &faults, now);
         }
         while let Some((from, message)) = next_message(&core, &mut network) {
             core.handle_message(from, message, now);
-            drain_replica_manager(&mut core, &mut network, &mut executor, now);
+            drain_replica_manager(&mut core, &mut network, &mut executor, &faults, now);
         }
         core.handle_timeout(now);
-        drain_replica_manager(&mut core, &mut network, &mut executor, now);
+        drain_replica_manager(&mut core, &mut network, &mut executor, &faults, now);
         network.flush();
         guest_lines.write();
     }
@@ -228,30 +236,33 @@ fn take_in(
     answer: Answer,
     core: &mut ReplicaManager,
     network: &mut Network,
-    executor: &mut Executor<Instance>,
+    executor: &mut ModuleExecutor,
+    faults: &ModuleFaults,
     now: Instant,
 ) {
     match answer {
         Answer::Started(incarnation, started) => core.handle_started(incarnation, started, now),
         Answer::Executed(incarnation, results) => core.handle_executed(incarnation, results, now),
     }
-    drain_replica_manager(core, network, executor, now);
+    drain_replica_manager(core, network, executor, faults, now);
 }
 
 fn drain_replica_manager(
     core: &mut ReplicaManager,
     network: &mut Network,
-    executor: &mut Executor<Instance>,
+    executor: &mut ModuleExecutor,
+    faults: &ModuleFaults,
     now: Instant,
 ) {
     while let Some(output) = core.poll_output() {
         match output {
             replica_manager::Output::Transmit { to, message } => network.send(to, &message),
             replica_manager::Output::Start { incarnation, module, state } => {
+                faults.give_up();
                 executor.begin(incarnation, module, state);
             }
             replica_manager::Output::Execute { incarnation, run } => {
-                if let Some(results) = executor.submit(incarnation, run) {
+                if let Some(results) = executor.submit(incarnation, run, faults.may_wait()) {
                     core.handle_executed(incarnation, results, now);
                 }
             }
@@ -270,6 +281,7 @@ async fn run_front_end(
         tolerance: config.tolerance,
         request_timeout: config.request_timeout,
         suspicion: config.suspicion,
+        allow_faults: config.allow_faults,
     };
     let client_address = config.front_end.client_address;
     let mut core = FrontEnd::new(core_config);
@@ -301,6 +313,7 @@ fn drain_front_end(core: &mut FrontEnd, network: &mut Network, connections: &Con
         match output {
             front_end::Output::Transmit { to, message } => network.send(to, &message),
             front_end::Output::Answer { connection, message } => connections.answer(connection, message),
+            front_end::Output::Inject(message) => network.inject(message),
             front_end::Output::Event(event) => {
                 tell_supervisor(&event, client_address);
                 log(&mut network.log, &event);

@@ -2,31 +2,39 @@
 //!
 //! It reads and validates requests, submits them to the sequencer, collects the replicas' replies and releases the outcome that
 //! enough of them share. It keeps listening after the release, so that a late wrong answer is seen as well: it accuses replicas that are
-//! wrong, and suspects those that are silent (`judging.rs`). What is done about them is the replica managers' affair.
+//! wrong, and suspects those that are silent. What is done about them is the replica managers' affair.
+//!
+//! | File | Its part |
+//! |---|---|
+//! | `releasing.rs` | counts the replies to an order, and releases what enough of them share |
+//! | `judging.rs` | who was wrong, who is silent |
+//! | `status.rs` | how the nodes are |
+//! | `faults.rs` | faults that were asked for |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::market::{Answer, BadRequest, Digest, parse_request};
 
 use super::checkpoint::{Certifier, Verdict};
-use super::client_message::{
-    ClientMessage, ClusterStatus, NodeState, NodeStatus, ServerBody, ServerMessage, WhyAnswer,
-};
+use super::client_message::{ClientMessage, ServerBody, ServerMessage};
 use super::event::Event;
 use super::event_log::EventLog;
 use super::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
-use super::ledger::{Asked, Conclusion, Ledger, Record, ReplyRecord};
-use super::limits::{PENDING_LEN_MAX, SILENT_AFTER};
+use super::ledger::{Asked, Conclusion, Ledger, ReplyRecord};
+use super::limits::PENDING_LEN_MAX;
 use super::message::{Certificate, Command, Message, Phase, Progress, Reply, Response};
 use super::policy::SuspicionPolicy;
-use super::quorum::{Decision, Tolerance, decide};
+use super::quorum::Tolerance;
 use super::recipients::Recipients;
 use super::time::{Instant, earliest};
 
+mod faults;
 mod judging;
+mod releasing;
+mod status;
 
+use faults::FaultBoard;
 use judging::Judging;
 
 /// The client under which the front end itself has barriers ordered, when a replica manager needs a checkpoint.
@@ -47,6 +55,8 @@ pub struct FrontEndConfig {
     pub request_timeout: Duration,
     /// How long a reply may take.
     pub suspicion: SuspicionPolicy,
+    /// Whether clients may have faults injected.
+    pub allow_faults: bool,
 }
 
 /// Submits clients' requests, counts replies and releases outcomes. Holds no clock and no socket.
@@ -64,6 +74,7 @@ pub struct FrontEnd {
     judging: Judging,
     certifier: Certifier,
     events: EventLog,
+    faults: FaultBoard,
     /// The barrier that was asked for by a replica manager and is not concluded yet, and how many there have been.
     checkpoint: Option<RequestId>,
     checkpoints_len: u64,
@@ -100,6 +111,8 @@ pub enum Output {
         /// What.
         message: ServerMessage,
     },
+    /// Take a message about a fault in, as other nodes do when it comes from their front end.
+    Inject(Message),
     /// Log an event.
     Event(Event),
 }
@@ -117,6 +130,7 @@ impl FrontEnd {
             judging: Judging::new(config.replicas_len, config.suspicion),
             certifier: Certifier::new(config.tolerance.quorum(), config.replicas_len),
             events: EventLog::default(),
+            faults: FaultBoard::default(),
             checkpoint: None,
             checkpoints_len: 0,
             ready: false,
@@ -147,6 +161,7 @@ impl FrontEnd {
                 let events = self.events.after(after);
                 self.answer(connection, number, ServerBody::Events(events));
             }
+            ClientMessage::Faults { number, ask } => self.on_faults(connection, number, ask, now),
             ClientMessage::Why { number, sequence } => {
                 let why = self.why(SequenceNumber(sequence));
                 self.answer(connection, number, ServerBody::Why(why));
@@ -174,6 +189,9 @@ impl FrontEnd {
             (NodeId::ReplicaManager(replica), Message::Join) => self.on_join(replica, now),
             (NodeId::ReplicaManager(_), Message::WantCheckpoint) => self.on_want_checkpoint(now),
             (_, Message::Event { at, event }) => self.events.push(from, at, *event),
+            (_, Message::FaultReport { id, fired, is_over, refused }) => {
+                self.on_fault_report(id, fired, is_over, refused, now);
+            }
             (_, other) => self.ignored(from, other.name(), "not for a front end"),
         }
     }
@@ -289,6 +307,7 @@ impl FrontEnd {
         let ordered = self.ledger.range().map_or(SequenceNumber(0), |(_, last)| last);
         let to = Recipients::One(NodeId::ReplicaManager(replica));
         self.outputs.push_back(Output::Transmit { to, message: Message::Joined { incarnation, ordered } });
+        self.renew_faults(replica, now);
         self.judge_all(now);
     }
 
@@ -312,179 +331,6 @@ impl FrontEnd {
         }
     }
 
-    /// Ends the vote on one order, if its replies allow it.
-    fn conclude(&mut self, sequence: SequenceNumber, now: Instant) {
-        let Some(record) = self.ledger.record_mut(sequence) else { return };
-        let Some(asked) = record.asked else { return };
-        match asked.command {
-            Command::Barrier | Command::Void => self.conclude_barrier(sequence, asked.id, now),
-            Command::Request(_) => self.conclude_request(sequence, asked.id, now),
-        }
-    }
-
-    fn conclude_request(&mut self, sequence: SequenceNumber, id: RequestId, now: Instant) {
-        let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
-        if matches!(record.conclusion, Some(Conclusion::Released { .. } | Conclusion::NoAgreement { .. })) {
-            return;
-        }
-        match decide(&record.replies, self.config.tolerance.quorum(), ReplyRecord::outcome) {
-            Decision::Open => {}
-            Decision::Agreed { index, matching_len } => {
-                let response = Arc::clone(&record.replies[index].as_ref().expect("an agreed reply is there").response);
-                record.conclusion =
-                    Some(Conclusion::Released { at: now, response: Arc::clone(&response), matching_len });
-                let answer = match &*response {
-                    Response::Executed { first, outcome } => {
-                        Answer::Released { sequence: first.0, outcome: outcome.clone() }
-                    }
-                    _ => Answer::TimedOut {
-                        message: "the request was executed so long ago that its outcome is forgotten".to_owned(),
-                    },
-                };
-                self.finish(id, ServerBody::Answer(answer));
-            }
-            Decision::Impossible => {
-                record.conclusion = Some(Conclusion::NoAgreement { at: now });
-                let (message, standing) = (no_agreement(record, self.config.tolerance.quorum()), standing(record));
-                let faults = record.replies.iter().flatten().filter(|reply| reply.outcome().is_none()).count();
-                let is_void = self.config.replicas_len - faults < self.config.tolerance.quorum();
-                self.event(Event::NoAgreement { sequence, standing }, now);
-                if is_void {
-                    // Whatever the others say, modules that fail are too many: so that all can go on, nobody executes it.
-                    self.event(Event::Voided { sequence }, now);
-                    let message = Message::Void { sequence };
-                    self.outputs.push_back(Output::Transmit { to: Recipients::ReplicaManagers, message });
-                }
-                self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }));
-            }
-        }
-    }
-
-    fn conclude_barrier(&mut self, sequence: SequenceNumber, id: RequestId, now: Instant) {
-        let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
-        let is_awaited = |replica| self.judging.is_awaited(replica, &self.heartbeats, now);
-        if !record.is_complete(is_awaited) || record.conclusion.is_some() {
-            return;
-        }
-        // Only replicas that vote are waited for, and while there is none, for whoever comes first.
-        let Some(first) = record.replies.iter().flatten().next() else { return };
-        let response = Arc::clone(&first.response);
-        let matching_len = record.replies.iter().flatten().filter(|reply| reply.response == response).count();
-        let digests: Vec<_> = ReplicaId::first(record.replies.len())
-            .zip(&record.replies)
-            .filter_map(|(replica, reply)| match reply.as_ref().map(|reply| &*reply.response) {
-                Some(Response::StateDigest(digest)) => Some((replica, *digest)),
-                _ => None,
-            })
-            .collect();
-        record.conclusion = Some(Conclusion::Released { at: now, response, matching_len });
-        let body = digests_body(record);
-        if digests.iter().any(|(_, digest)| *digest != digests[0].1) {
-            self.event(Event::StatesDiffer { sequence, digests }, now);
-        }
-        self.finish(id, body);
-    }
-
-    fn on_request_timeout(&mut self, id: RequestId, now: Instant) {
-        let pending = self.pending.get(&id).expect("every deadline is that of a pending request");
-        let (sequence, command) = (pending.sequence, pending.command);
-        let record = sequence.and_then(|sequence| self.ledger.record_mut(sequence));
-        let body = match (record, command) {
-            (Some(record), Command::Barrier | Command::Void) => {
-                record.conclusion.get_or_insert(Conclusion::TimedOut { at: now });
-                digests_body(record)
-            }
-            (Some(record), Command::Request(_)) => {
-                record.conclusion.get_or_insert(Conclusion::TimedOut { at: now });
-                let message = no_agreement(record, self.config.tolerance.quorum());
-                ServerBody::Answer(Answer::NoAgreement { sequence: record.sequence.0, message })
-            }
-            (None, _) => {
-                let message = "the sequencer did not answer; run `dsms ps` to see which nodes are up".to_owned();
-                ServerBody::Answer(Answer::TimedOut { message })
-            }
-        };
-        self.event(Event::TimedOut { sequence }, now);
-        self.finish(id, body);
-        if let Some(sequence) = sequence {
-            self.judge(sequence, now);
-        }
-    }
-
-    /// Answers a request that waits, if it still does.
-    fn finish(&mut self, id: RequestId, body: ServerBody) {
-        let Some(pending) = self.pending.remove(&id) else { return };
-        self.deadlines.remove(&(pending.deadline, id));
-        self.checkpoint.take_if(|checkpoint| *checkpoint == id);
-        // The front end's own barriers are asked by nobody.
-        let Some((last, others)) = pending.connections.split_last() else { return };
-        for connection in others {
-            self.answer(*connection, id.number, body.clone());
-        }
-        self.answer(*last, id.number, body);
-    }
-
-    fn on_progress(&mut self, from: NodeId, progress: Progress, now: Instant) {
-        let earlier = self.heartbeats.insert(from, (progress, now));
-        let standing = |progress: Progress| (progress.incarnation, progress.phase);
-        if let NodeId::ReplicaManager(replica) = from
-            && earlier.is_none_or(|(earlier, _)| standing(earlier) != standing(progress))
-        {
-            self.judging.on_standing(replica, progress.incarnation);
-            self.judge_all(now);
-        }
-        // Every node but this one.
-        let is_voting = |(progress, _): &(Progress, Instant)| progress.phase == Phase::Voting;
-        let all_others = NodeId::all(self.config.replicas_len).len() - 1;
-        if !self.ready && self.heartbeats.len() == all_others && self.heartbeats.values().all(is_voting) {
-            self.ready = true;
-            self.event(Event::Ready, now);
-        }
-    }
-
-    /// What a node has said shows how far it is, sooner than its next heartbeat does.
-    fn heard_from(&mut self, node: NodeId, sequence: SequenceNumber, now: Instant) {
-        if let Some((progress, at)) = self.heartbeats.get_mut(&node) {
-            *at = now;
-            progress.delivered = progress.delivered.max(sequence);
-            progress.executed = progress.executed.max(sequence);
-        }
-    }
-
-    fn status(&self, now: Instant) -> ClusterStatus {
-        let node_status = |node: NodeId| {
-            if node == NodeId::FrontEnd {
-                let last_seen = Some(Duration::ZERO);
-                let (wrong_len, is_suspected) = (0, false);
-                return NodeStatus { node, state: NodeState::Up, progress: None, last_seen, wrong_len, is_suspected };
-            }
-            let heartbeat = self.heartbeats.get(&node);
-            let last_seen = heartbeat.map(|(_, at)| now.since(*at));
-            let state = match last_seen {
-                Some(ago) if ago <= SILENT_AFTER => NodeState::Up,
-                Some(_) => NodeState::Silent,
-                None => NodeState::Unknown,
-            };
-            let progress = heartbeat.map(|(progress, _)| *progress);
-            let wrong_len = node.replica().map_or(0, |replica| self.judging.wrong_len(replica));
-            let is_suspected = node.replica().is_some_and(|replica| self.judging.is_suspected(replica));
-            NodeStatus { node, state, progress, last_seen, wrong_len, is_suspected }
-        };
-        let Tolerance { wrong, crashed } = self.config.tolerance;
-        let nodes = NodeId::all(self.config.replicas_len).into_iter().map(node_status).collect();
-        ClusterStatus { wrong, crashed, nodes }
-    }
-
-    fn why(&self, sequence: SequenceNumber) -> WhyAnswer {
-        match self.ledger.record(sequence) {
-            Some(record) => WhyAnswer::Recorded { record: Box::new(record.clone()), events: self.events.at(sequence) },
-            None => {
-                let (first, last) = self.ledger.range().unwrap_or_default();
-                WhyAnswer::NotRecorded { first: first.0, last: last.0 }
-            }
-        }
-    }
-
     fn answer(&mut self, connection: ConnectionId, number: RequestNumber, body: ServerBody) {
         self.outputs.push_back(Output::Answer { connection, message: ServerMessage { number, body } });
     }
@@ -504,38 +350,6 @@ impl FrontEnd {
 /// Whether a reply is an outcome other than the released one. A fault is no outcome: its own manager reports it.
 fn diverges(reply: &ReplyRecord, released: &Response) -> bool {
     reply.outcome().is_some_and(|response| **response != *released)
-}
-
-/// What each replica said, in words.
-fn standing(record: &Record) -> String {
-    let words = |reply: &Option<ReplyRecord>| match reply.as_ref().map(|reply| &*reply.response) {
-        None => "no reply".to_owned(),
-        Some(Response::Executed { outcome, .. }) => outcome.to_string(),
-        Some(Response::StateDigest(digest)) => format!("state {}", digest.short()),
-        Some(Response::Forgotten) => "forgotten".to_owned(),
-        Some(Response::Fault(fault)) => fault.to_string(),
-    };
-    let replies = ReplicaId::first(record.replies.len()).zip(&record.replies);
-    replies.map(|(replica, reply)| format!("{replica}: {}", words(reply))).collect::<Vec<_>>().join("; ")
-}
-
-/// What is known of a vote that did not come to an end, for a client.
-fn no_agreement(record: &Record, quorum: usize) -> String {
-    let replies: Vec<&Response> = record.replies.iter().flatten().map(|reply| &*reply.response).collect();
-    let faults = replies.iter().filter(|response| matches!(response, Response::Fault(_))).count();
-    let total = record.replies.len();
-    format!(
-        "{} of {total} replicas replied, {faults} of them with a fault, and no outcome is shared by the {quorum} needed; \
-         see `dsms why {}`",
-        replies.len(),
-        record.sequence
-    )
-}
-
-fn digests_body(record: &Record) -> ServerBody {
-    let replies = record.replies.iter().map(|reply| reply.as_ref().map(|reply| (*reply.response).clone()));
-    let responses = ReplicaId::first(record.replies.len()).zip(replies).collect();
-    ServerBody::Digests { sequence: record.sequence.0, responses }
 }
 
 #[cfg(test)]

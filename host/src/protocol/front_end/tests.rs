@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::market::{GuestFault, Outcome};
+use crate::protocol::client_message::NodeState;
 use crate::protocol::limits::REQUEST_TIMEOUT;
+use crate::protocol::limits::SILENT_AFTER;
 use crate::protocol::message::Charge;
 
 /// A front end of three replicas with one client connected.
@@ -29,6 +31,7 @@ impl Bench {
             tolerance,
             request_timeout: REQUEST_TIMEOUT,
             suspicion: SuspicionPolicy::default(),
+            allow_faults: true,
         };
         let mut bench = Bench { front_end: FrontEnd::new(config), now: Instant(1_000_000) };
         for replica in ReplicaId::first(config.replicas_len) {
@@ -104,6 +107,7 @@ impl Bench {
         let outputs = std::iter::from_fn(|| self.front_end.poll_output());
         let words = |output| match output {
             Output::Transmit { message, .. } => message.name().to_owned(),
+            Output::Inject(message) => format!("injects {}", message.name()),
             Output::Event(event) => event.to_string(),
             Output::Answer { connection, message: ServerMessage { number, body } } => match body {
                 ServerBody::Answer(answer) => format!("{}/{}: {}", connection.0, number.0, answer.to_json()),

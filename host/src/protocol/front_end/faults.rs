@@ -1,0 +1,146 @@
+//! The faults that were asked for: hands each to its node, and keeps what becomes of it.
+
+use std::collections::BTreeMap;
+
+use super::{ConnectionId, FrontEnd, Output};
+use crate::protocol::client_message::{FaultAsk, FaultState, FaultStatus, ServerBody};
+use crate::protocol::event::Event;
+use crate::protocol::fault::{Fault, FaultId};
+use crate::protocol::id::{NodeId, ReplicaId, RequestNumber};
+use crate::protocol::limits::FAULTS_LEN_MAX;
+use crate::protocol::message::Message;
+use crate::protocol::recipients::Recipients;
+use crate::protocol::time::Instant;
+
+/// All faults of this run, the oldest of those that are over excepted.
+#[derive(Debug, Default)]
+pub(super) struct FaultBoard {
+    entries: BTreeMap<FaultId, Entry>,
+    last_id: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    status: FaultStatus,
+    added_at: Instant,
+    /// How often it struck in processes of its node that are gone.
+    fired_before: u64,
+}
+
+impl FrontEnd {
+    pub(super) fn on_faults(&mut self, connection: ConnectionId, number: RequestNumber, ask: FaultAsk, now: Instant) {
+        let answered = match ask {
+            FaultAsk::List => Ok(self.faults.entries.values().map(|entry| entry.status.clone()).collect()),
+            _ if !self.config.allow_faults => {
+                Err("this cluster lets no faults be injected; start it with `dsms up --allow-faults`".to_owned())
+            }
+            FaultAsk::Add { node, fault } => self.add_fault(node, fault, now).map(|status| vec![status]),
+            FaultAsk::Remove(id) => self.remove_faults(id, now),
+        };
+        let body = answered.map_or_else(ServerBody::FaultRefused, ServerBody::Faults);
+        self.answer(connection, number, body);
+    }
+
+    fn add_fault(&mut self, node: NodeId, fault: Fault, now: Instant) -> Result<FaultStatus, String> {
+        let nodes = NodeId::all(self.config.replicas_len);
+        for named in [Some(node), fault.peer].into_iter().flatten() {
+            if !nodes.contains(&named) {
+                let known = nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ");
+                return Err(format!("this cluster has no {named}; its nodes are {known}"));
+            }
+        }
+        fault.check(node)?;
+        if self.faults.entries.len() >= FAULTS_LEN_MAX {
+            let over = self.faults.entries.values().find(|entry| entry.status.state != FaultState::Active);
+            let Some(over) = over.map(|entry| entry.status.id) else {
+                return Err(format!("{FAULTS_LEN_MAX} faults are active already; remove some with `dsms fault rm`"));
+            };
+            self.faults.entries.remove(&over);
+        }
+        self.faults.last_id += 1;
+        let id = FaultId(self.faults.last_id);
+        self.event(Event::FaultAdded { id, node, fault: fault.clone() }, now);
+        let status = FaultStatus { id, node, fault: fault.clone(), fired: 0, state: FaultState::Active };
+        self.faults.entries.insert(id, Entry { status: status.clone(), added_at: now, fired_before: 0 });
+        self.control(node, Message::AddFault { id, fault: Box::new(fault) });
+        Ok(status)
+    }
+
+    fn remove_faults(&mut self, id: Option<FaultId>, now: Instant) -> Result<Vec<FaultStatus>, String> {
+        if let Some(id) = id
+            && !self.faults.entries.contains_key(&id)
+        {
+            return Err(format!("there is no fault {id}; `dsms fault ls` lists them"));
+        }
+        let is_meant = |entry: &&Entry| id.is_none_or(|id| id == entry.status.id) && entry.is_active();
+        let ids: Vec<FaultId> = self.faults.entries.values().filter(is_meant).map(|entry| entry.status.id).collect();
+        for id in &ids {
+            let node = self.faults.entries[id].status.node;
+            self.control(node, Message::RemoveFault { id: *id });
+            self.end_fault(*id, None, now);
+        }
+        Ok(ids.iter().map(|id| self.faults.entries[id].status.clone()).collect())
+    }
+
+    /// A node tells what has become of a fault.
+    pub(super) fn on_fault_report(
+        &mut self,
+        id: FaultId,
+        fired: u64,
+        is_over: bool,
+        refused: Option<String>,
+        now: Instant,
+    ) {
+        let Some(entry) = self.faults.entries.get_mut(&id) else { return };
+        let is_first = entry.status.fired == 0 && fired > 0;
+        entry.status.fired = entry.status.fired.max(entry.fired_before + fired);
+        let (node, is_active) = (entry.status.node, entry.is_active());
+        if is_first {
+            self.event(Event::FaultFired { id, node }, now);
+        }
+        if is_active && (is_over || refused.is_some()) {
+            self.end_fault(id, refused, now);
+        }
+    }
+
+    /// A replica's process is new and knows of no faults: it is told of those that are not over.
+    pub(super) fn renew_faults(&mut self, replica: ReplicaId, now: Instant) {
+        let node = NodeId::ReplicaManager(replica);
+        let mut renewed = Vec::new();
+        for entry in self.faults.entries.values_mut().filter(|entry| entry.status.node == node && entry.is_active()) {
+            let FaultStatus { id, ref fault, fired, .. } = entry.status;
+            entry.fired_before = fired;
+            let count = fault.count.map(|count| count.saturating_sub(fired));
+            let lasts = fault.lasts.map(|lasts| lasts.saturating_sub(now.since(entry.added_at)));
+            renewed.push((id, Fault { count, lasts, ..fault.clone() }));
+        }
+        for (id, fault) in renewed {
+            if fault.count == Some(0) || fault.lasts.is_some_and(|lasts| lasts.is_zero()) {
+                self.end_fault(id, None, now);
+            } else {
+                self.control(node, Message::AddFault { id, fault: Box::new(fault) });
+            }
+        }
+    }
+
+    fn end_fault(&mut self, id: FaultId, refused: Option<String>, now: Instant) {
+        let entry = self.faults.entries.get_mut(&id).expect("the caller has seen it");
+        entry.status.state = refused.clone().map_or(FaultState::Over, FaultState::Refused);
+        let (node, fired) = (entry.status.node, entry.status.fired);
+        self.event(Event::FaultOver { id, node, fired, refused }, now);
+    }
+
+    fn control(&mut self, node: NodeId, message: Message) {
+        let output = match node {
+            NodeId::FrontEnd => Output::Inject(message),
+            _ => Output::Transmit { to: Recipients::One(node), message },
+        };
+        self.outputs.push_back(output);
+    }
+}
+
+impl Entry {
+    fn is_active(&self) -> bool {
+        self.status.state == FaultState::Active
+    }
+}

@@ -1,0 +1,160 @@
+//! Ends the vote on an order: releases the outcome that enough replicas share, or says that there is none.
+
+use std::sync::Arc;
+
+use super::{FrontEnd, Output};
+use crate::market::Answer;
+use crate::protocol::client_message::ServerBody;
+use crate::protocol::event::Event;
+use crate::protocol::id::{ReplicaId, RequestId, SequenceNumber};
+use crate::protocol::ledger::{Conclusion, Record, ReplyRecord};
+use crate::protocol::message::{Command, Message, Response};
+use crate::protocol::quorum::{Decision, decide};
+use crate::protocol::recipients::Recipients;
+use crate::protocol::time::Instant;
+
+impl FrontEnd {
+    /// Ends the vote on one order, if its replies allow it.
+    pub(super) fn conclude(&mut self, sequence: SequenceNumber, now: Instant) {
+        let Some(record) = self.ledger.record_mut(sequence) else { return };
+        let Some(asked) = record.asked else { return };
+        match asked.command {
+            Command::Barrier | Command::Void => self.conclude_barrier(sequence, asked.id, now),
+            Command::Request(_) => self.conclude_request(sequence, asked.id, now),
+        }
+    }
+
+    fn conclude_request(&mut self, sequence: SequenceNumber, id: RequestId, now: Instant) {
+        let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
+        if matches!(record.conclusion, Some(Conclusion::Released { .. } | Conclusion::NoAgreement { .. })) {
+            return;
+        }
+        match decide(&record.replies, self.config.tolerance.quorum(), ReplyRecord::outcome) {
+            Decision::Open => {}
+            Decision::Agreed { index, matching_len } => {
+                let response = Arc::clone(&record.replies[index].as_ref().expect("an agreed reply is there").response);
+                record.conclusion =
+                    Some(Conclusion::Released { at: now, response: Arc::clone(&response), matching_len });
+                let answer = match &*response {
+                    Response::Executed { first, outcome } => {
+                        Answer::Released { sequence: first.0, outcome: outcome.clone() }
+                    }
+                    _ => Answer::TimedOut {
+                        message: "the request was executed so long ago that its outcome is forgotten".to_owned(),
+                    },
+                };
+                self.finish(id, ServerBody::Answer(answer));
+            }
+            Decision::Impossible => {
+                record.conclusion = Some(Conclusion::NoAgreement { at: now });
+                let (message, standing) = (no_agreement(record, self.config.tolerance.quorum()), standing(record));
+                let faults = record.replies.iter().flatten().filter(|reply| reply.outcome().is_none()).count();
+                let is_void = self.config.replicas_len - faults < self.config.tolerance.quorum();
+                self.event(Event::NoAgreement { sequence, standing }, now);
+                if is_void {
+                    // Whatever the others say, modules that fail are too many: so that all can go on, nobody executes it.
+                    self.event(Event::Voided { sequence }, now);
+                    let message = Message::Void { sequence };
+                    self.outputs.push_back(Output::Transmit { to: Recipients::ReplicaManagers, message });
+                }
+                self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }));
+            }
+        }
+    }
+
+    fn conclude_barrier(&mut self, sequence: SequenceNumber, id: RequestId, now: Instant) {
+        let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
+        let is_awaited = |replica| self.judging.is_awaited(replica, &self.heartbeats, now);
+        if !record.is_complete(is_awaited) || record.conclusion.is_some() {
+            return;
+        }
+        // Only replicas that vote are waited for, and while there is none, for whoever comes first.
+        let Some(first) = record.replies.iter().flatten().next() else { return };
+        let response = Arc::clone(&first.response);
+        let matching_len = record.replies.iter().flatten().filter(|reply| reply.response == response).count();
+        let digests: Vec<_> = ReplicaId::first(record.replies.len())
+            .zip(&record.replies)
+            .filter_map(|(replica, reply)| match reply.as_ref().map(|reply| &*reply.response) {
+                Some(Response::StateDigest(digest)) => Some((replica, *digest)),
+                _ => None,
+            })
+            .collect();
+        record.conclusion = Some(Conclusion::Released { at: now, response, matching_len });
+        let body = digests_body(record);
+        if digests.iter().any(|(_, digest)| *digest != digests[0].1) {
+            self.event(Event::StatesDiffer { sequence, digests }, now);
+        }
+        self.finish(id, body);
+    }
+
+    pub(super) fn on_request_timeout(&mut self, id: RequestId, now: Instant) {
+        let pending = self.pending.get(&id).expect("every deadline is that of a pending request");
+        let (sequence, command) = (pending.sequence, pending.command);
+        let record = sequence.and_then(|sequence| self.ledger.record_mut(sequence));
+        let body = match (record, command) {
+            (Some(record), Command::Barrier | Command::Void) => {
+                record.conclusion.get_or_insert(Conclusion::TimedOut { at: now });
+                digests_body(record)
+            }
+            (Some(record), Command::Request(_)) => {
+                record.conclusion.get_or_insert(Conclusion::TimedOut { at: now });
+                let message = no_agreement(record, self.config.tolerance.quorum());
+                ServerBody::Answer(Answer::NoAgreement { sequence: record.sequence.0, message })
+            }
+            (None, _) => {
+                let message = "the sequencer did not answer; run `dsms ps` to see which nodes are up".to_owned();
+                ServerBody::Answer(Answer::TimedOut { message })
+            }
+        };
+        self.event(Event::TimedOut { sequence }, now);
+        self.finish(id, body);
+        if let Some(sequence) = sequence {
+            self.judge(sequence, now);
+        }
+    }
+
+    /// Answers a request that waits, if it still does.
+    fn finish(&mut self, id: RequestId, body: ServerBody) {
+        let Some(pending) = self.pending.remove(&id) else { return };
+        self.deadlines.remove(&(pending.deadline, id));
+        self.checkpoint.take_if(|checkpoint| *checkpoint == id);
+        // The front end's own barriers are asked by nobody.
+        let Some((last, others)) = pending.connections.split_last() else { return };
+        for connection in others {
+            self.answer(*connection, id.number, body.clone());
+        }
+        self.answer(*last, id.number, body);
+    }
+}
+
+/// What each replica said, in words.
+fn standing(record: &Record) -> String {
+    let words = |reply: &Option<ReplyRecord>| match reply.as_ref().map(|reply| &*reply.response) {
+        None => "no reply".to_owned(),
+        Some(Response::Executed { outcome, .. }) => outcome.to_string(),
+        Some(Response::StateDigest(digest)) => format!("state {}", digest.short()),
+        Some(Response::Forgotten) => "forgotten".to_owned(),
+        Some(Response::Fault(fault)) => fault.to_string(),
+    };
+    let replies = ReplicaId::first(record.replies.len()).zip(&record.replies);
+    replies.map(|(replica, reply)| format!("{replica}: {}", words(reply))).collect::<Vec<_>>().join("; ")
+}
+
+/// What is known of a vote that did not come to an end, for a client.
+fn no_agreement(record: &Record, quorum: usize) -> String {
+    let replies: Vec<&Response> = record.replies.iter().flatten().map(|reply| &*reply.response).collect();
+    let faults = replies.iter().filter(|response| matches!(response, Response::Fault(_))).count();
+    let total = record.replies.len();
+    format!(
+        "{} of {total} replicas replied, {faults} of them with a fault, and no outcome is shared by the {quorum} needed; \
+         see `dsms why {}`",
+        replies.len(),
+        record.sequence
+    )
+}
+
+fn digests_body(record: &Record) -> ServerBody {
+    let replies = record.replies.iter().map(|reply| reply.as_ref().map(|reply| (*reply.response).clone()));
+    let responses = ReplicaId::first(record.replies.len()).zip(replies).collect();
+    ServerBody::Digests { sequence: record.sequence.0, responses }
+}

@@ -1,0 +1,75 @@
+//! How the nodes are, from what they say of themselves, and what is known of one order: for clients who ask.
+
+use std::time::Duration;
+
+use super::FrontEnd;
+use crate::protocol::client_message::{ClusterStatus, NodeState, NodeStatus, WhyAnswer};
+use crate::protocol::event::Event;
+use crate::protocol::id::{NodeId, SequenceNumber};
+use crate::protocol::limits::SILENT_AFTER;
+use crate::protocol::message::{Phase, Progress};
+use crate::protocol::quorum::Tolerance;
+use crate::protocol::time::Instant;
+
+impl FrontEnd {
+    pub(super) fn on_progress(&mut self, from: NodeId, progress: Progress, now: Instant) {
+        let earlier = self.heartbeats.insert(from, (progress, now));
+        let standing = |progress: Progress| (progress.incarnation, progress.phase);
+        if let NodeId::ReplicaManager(replica) = from
+            && earlier.is_none_or(|(earlier, _)| standing(earlier) != standing(progress))
+        {
+            self.judging.on_standing(replica, progress.incarnation);
+            self.judge_all(now);
+        }
+        // Every node but this one.
+        let is_voting = |(progress, _): &(Progress, Instant)| progress.phase == Phase::Voting;
+        let all_others = NodeId::all(self.config.replicas_len).len() - 1;
+        if !self.ready && self.heartbeats.len() == all_others && self.heartbeats.values().all(is_voting) {
+            self.ready = true;
+            self.event(Event::Ready, now);
+        }
+    }
+
+    /// What a node has said shows how far it is, sooner than its next heartbeat does.
+    pub(super) fn heard_from(&mut self, node: NodeId, sequence: SequenceNumber, now: Instant) {
+        if let Some((progress, at)) = self.heartbeats.get_mut(&node) {
+            *at = now;
+            progress.delivered = progress.delivered.max(sequence);
+            progress.executed = progress.executed.max(sequence);
+        }
+    }
+
+    pub(super) fn status(&self, now: Instant) -> ClusterStatus {
+        let node_status = |node: NodeId| {
+            if node == NodeId::FrontEnd {
+                let last_seen = Some(Duration::ZERO);
+                let (wrong_len, is_suspected) = (0, false);
+                return NodeStatus { node, state: NodeState::Up, progress: None, last_seen, wrong_len, is_suspected };
+            }
+            let heartbeat = self.heartbeats.get(&node);
+            let last_seen = heartbeat.map(|(_, at)| now.since(*at));
+            let state = match last_seen {
+                Some(ago) if ago <= SILENT_AFTER => NodeState::Up,
+                Some(_) => NodeState::Silent,
+                None => NodeState::Unknown,
+            };
+            let progress = heartbeat.map(|(progress, _)| *progress);
+            let wrong_len = node.replica().map_or(0, |replica| self.judging.wrong_len(replica));
+            let is_suspected = node.replica().is_some_and(|replica| self.judging.is_suspected(replica));
+            NodeStatus { node, state, progress, last_seen, wrong_len, is_suspected }
+        };
+        let Tolerance { wrong, crashed } = self.config.tolerance;
+        let nodes = NodeId::all(self.config.replicas_len).into_iter().map(node_status).collect();
+        ClusterStatus { wrong, crashed, nodes }
+    }
+
+    pub(super) fn why(&self, sequence: SequenceNumber) -> WhyAnswer {
+        match self.ledger.record(sequence) {
+            Some(record) => WhyAnswer::Recorded { record: Box::new(record.clone()), events: self.events.at(sequence) },
+            None => {
+                let (first, last) = self.ledger.range().unwrap_or_default();
+                WhyAnswer::NotRecorded { first: first.0, last: last.0 }
+            }
+        }
+    }
+}
