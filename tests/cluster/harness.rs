@@ -12,7 +12,9 @@ use std::time::Duration;
 use dsms::config::ClusterConfig;
 use dsms::protocol::client_message::{ClientMessage, ServerBody};
 use dsms::protocol::id::{ClientId, NodeId, RequestNumber};
+use dsms::protocol::time::Instant;
 use dsms::runtime::client::Client;
+use dsms::runtime::clock::Clock;
 use dsms::runtime::directory::ClusterDirectory;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -21,6 +23,23 @@ use tempfile::TempDir;
 
 /// Longest wait for anything. It is long because the machine may be busy; nothing waits this long when all is well.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long something takes, to give up on it.
+pub struct Stopwatch {
+    clock: Clock,
+    started_at: Instant,
+}
+
+impl Stopwatch {
+    pub fn start() -> Stopwatch {
+        let clock = Clock::start();
+        Stopwatch { clock, started_at: clock.now() }
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.clock.now().since(self.started_at)
+    }
+}
 
 /// A command of the built binary. Compiled modules are shared between tests, and apart from the user's own.
 pub fn dsms(directory: &Path) -> Command {

@@ -4,10 +4,13 @@
 //! deadline.
 
 mod harness;
+mod load;
 
 mod clients;
+mod demo;
 mod faulty;
 mod hostile;
+mod injection;
 mod lifecycle;
 mod recovery;
 mod replication;

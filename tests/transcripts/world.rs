@@ -430,6 +430,9 @@ fn message_words(message: &Message, to: Recipients) -> Option<String> {
         Recipients::Watchers | Recipients::All => "all".to_owned(),
     };
     match message {
+        Message::AddFault { .. } | Message::RemoveFault { .. } | Message::FaultReport { .. } => {
+            Some(message.name().to_owned())
+        }
         Message::Submit { id, .. } => Some(format!("submit request {} to {to}", id.number.0)),
         Message::Order(order) => Some(format!("order #{} = request {} to {to}", order.sequence, order.id.number.0)),
         Message::Accuse(charge) => Some(format!("accuse {} of #{} to {to}", charge.replica, charge.sequence)),

@@ -8,7 +8,10 @@ mod bench;
 mod check;
 mod client;
 mod connect;
+mod demo;
 mod digest;
+mod fault;
+mod log;
 mod node;
 mod output;
 mod ps;
@@ -24,7 +27,7 @@ const USAGE_EXIT: u8 = 64;
 
 /// A WebAssembly-plugin replica host for the Distributed Share Market System.
 ///
-/// `dsms up` starts a cluster on this machine; `dsms sh` talks to it.
+/// `dsms up` starts a cluster on this machine; `dsms sh` talks to it. `dsms demo` shows in 20 seconds what it is about.
 #[derive(Debug, Parser)]
 #[command(name = "dsms", version, max_term_width = 100)]
 struct Cli {
@@ -35,12 +38,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::UpArgs),
+    Demo(demo::DemoArgs),
     Node(node::NodeArgs),
     Client(client::ClientArgs),
     Sh(sh::ShArgs),
     Ps(ps::PsArgs),
     Why(why::WhyArgs),
+    Log(log::LogArgs),
     Digest(digest::DigestArgs),
+    Fault(fault::FaultArgs),
     Check(check::CheckArgs),
     Bench(bench::BenchArgs),
 }
@@ -58,12 +64,15 @@ pub fn run() -> ExitCode {
     };
     let ended = match cli.command {
         Command::Up(args) => up::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Node(args) => node::run(args),
         Command::Client(args) => client::run(args),
         Command::Sh(args) => sh::run(args),
         Command::Ps(args) => ps::run(args),
         Command::Why(args) => why::run(args),
+        Command::Log(args) => log::run(args),
         Command::Digest(args) => digest::run(args),
+        Command::Fault(args) => fault::run(args),
         Command::Check(args) => check::run(args),
         Command::Bench(args) => bench::run(args),
     };

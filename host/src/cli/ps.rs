@@ -6,17 +6,21 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::config::{ClusterConfig, ModuleSource};
+use crate::market::Digest;
 use crate::protocol::client_message::{ClientMessage, ClusterStatus, NodeState, NodeStatus, ServerBody};
 use crate::protocol::id::NodeId;
 use crate::protocol::message::Phase;
+use crate::protocol::strikes::STRIKES_MAX;
 use crate::runtime::directory::ClusterDirectory;
+use crate::sandbox::reference_module;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
 use super::output::say;
 
-/// Show every node: its role, state, address, module, sequence number, lag, and when it was last seen.
+/// Show every node: its state, address, module, incarnation, how often it was wrong in a row, how far it is, and when it was last seen.
 ///
-/// Exit code 0 when every node is up, 1 when one is not.
+/// A replica is voting, suspected (it owes a reply for too long), recovering or quarantined; silent when nothing is heard of its
+/// manager. RESTARTS counts how often its module was instantiated anew. Exit code 0 when every node is up, 1 when one is not.
 #[derive(Debug, Args)]
 pub struct PsArgs {
     /// Print JSON: an object with the cluster's tolerances and one object for each node.
@@ -51,6 +55,13 @@ pub fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(if all_up { 0 } else { 1 }))
 }
 
+/// The columns of the table: words to the left, numbers to the right.
+const HEADINGS: [&str; 10] =
+    ["NODE", "STATE", "ADDRESS", "MODULE", "WRONG", "RESTARTS", "SEQUENCE", "LAG", "LAST SEEN", "PROCESS"];
+
+/// How many of them hold words.
+const WORDS_LEN: usize = 4;
+
 struct Row {
     node: NodeId,
     state: &'static str,
@@ -58,6 +69,8 @@ struct Row {
     module: Option<String>,
     module_digest: Option<String>,
     incarnation: Option<u32>,
+    wrong_len: Option<u64>,
+    process: Option<u32>,
     sequence: Option<u64>,
     lag: Option<u64>,
     last_seen_ms: Option<u128>,
@@ -68,6 +81,7 @@ impl Row {
         let ordered = cluster.nodes.iter().filter_map(|node| Some(node.progress?.delivered.0)).max().unwrap_or(0);
         let state = match node.state {
             NodeState::Up => match node.progress.map(|progress| progress.phase) {
+                Some(Phase::Voting) if node.is_suspected => "suspected",
                 Some(Phase::Voting) if node.node.replica().is_some() => "voting",
                 Some(Phase::Recovering) => "recovering",
                 Some(Phase::Quarantined) => "quarantined",
@@ -76,25 +90,48 @@ impl Row {
             NodeState::Unknown => "unknown",
             NodeState::Silent => "silent",
         };
-        let module = config.and_then(|config| match node.node {
-            NodeId::ReplicaManager(replica) => Some(match &config.replicas.get(replica.index())?.module {
-                ModuleSource::Reference => "reference".to_owned(),
-                ModuleSource::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-            }),
-            _ => None,
-        });
+        let digest = node.progress.and_then(|progress| progress.module);
+        let module = config.and_then(|config| module_name(config, node.node, digest));
         let progress = node.progress.as_ref();
         Row {
             node: node.node,
             state,
             address: config.map(|config| config.address_of(node.node).to_string()),
             module,
-            module_digest: progress.and_then(|progress| progress.module).map(|digest| digest.to_string()),
+            module_digest: digest.map(|digest| digest.to_string()),
             incarnation: progress.filter(|_| node.node.replica().is_some()).map(|progress| progress.incarnation.0),
+            wrong_len: node.node.replica().map(|_| node.wrong_len),
+            process: progress.map(|progress| progress.process),
             sequence: progress.map(|progress| progress.executed.0),
             lag: progress.map(|progress| ordered.saturating_sub(progress.executed.0)),
             last_seen_ms: node.last_seen.map(|ago| ago.as_millis()),
         }
+    }
+
+    fn cells(&self) -> [String; 10] {
+        let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let digest = self.module_digest.as_deref().map(|digest| digest[..12].to_owned());
+        let module = match (&self.module, digest) {
+            (Some(name), Some(digest)) => Some(format!("{name} {digest}")),
+            (name, digest) => name.clone().or(digest),
+        };
+        [
+            self.node.to_string(),
+            self.state.to_owned(),
+            or_dash(self.address.clone()),
+            or_dash(module),
+            or_dash(self.wrong_len.map(|len| format!("{len}/{STRIKES_MAX}"))),
+            or_dash(self.restarts().map(|restarts| restarts.to_string())),
+            or_dash(self.sequence.map(|sequence| sequence.to_string())),
+            or_dash(self.lag.map(|lag| lag.to_string())),
+            or_dash(self.last_seen_ms.map(|ago| format!("{ago} ms"))),
+            or_dash(self.process.map(|process| process.to_string())),
+        ]
+    }
+
+    /// How often the module was instantiated anew.
+    fn restarts(&self) -> Option<u32> {
+        self.incarnation.map(|incarnation| incarnation.saturating_sub(1))
     }
 
     fn to_json(&self) -> Value {
@@ -106,6 +143,9 @@ impl Row {
             "module": self.module,
             "module_digest": self.module_digest,
             "incarnation": self.incarnation,
+            "restarts": self.restarts(),
+            "wrong_in_a_row": self.wrong_len,
+            "process": self.process,
             "sequence": self.sequence,
             "lag": self.lag,
             "last_seen_ms": self.last_seen_ms.map(|ago| u64::try_from(ago).unwrap_or(u64::MAX)),
@@ -113,35 +153,39 @@ impl Row {
     }
 }
 
+/// The name of the module that a replica runs: its first one or a spare, whichever has this digest.
+fn module_name(config: &ClusterConfig, node: NodeId, digest: Option<Digest>) -> Option<String> {
+    let replica = config.replicas.get(node.replica()?.index())?;
+    let mut sources = std::iter::once(&replica.module).chain(&replica.spares);
+    let is_running = |source: &&ModuleSource| match source {
+        ModuleSource::Reference => digest == Some(Digest::of_bytes(reference_module())),
+        ModuleSource::File(path) => std::fs::read(path).is_ok_and(|bytes| digest == Some(Digest::of_bytes(&bytes))),
+    };
+    // The file may have been built anew since, so the digest is shown beside the name.
+    let source = sources.find(is_running).unwrap_or(&replica.module);
+    Some(match source {
+        ModuleSource::Reference => "reference".to_owned(),
+        ModuleSource::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+    })
+}
+
 fn print_table(rows: &[Row]) {
-    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    say!(
-        "{:<12} {:<16} {:<8} {:<22} {:<26} {:>10} {:>6} {:>10}",
-        "NODE",
-        "ROLE",
-        "STATE",
-        "ADDRESS",
-        "MODULE",
-        "SEQUENCE",
-        "LAG",
-        "LAST SEEN"
-    );
-    for row in rows {
-        let digest = row.module_digest.as_deref().map(|digest| digest[..12].to_owned());
-        let module = match (&row.module, digest) {
-            (Some(name), Some(digest)) => Some(format!("{name} {digest}")),
-            (name, digest) => name.clone().or(digest),
-        };
-        say!(
-            "{:<12} {:<16} {:<8} {:<22} {:<26} {:>10} {:>6} {:>10}",
-            row.node.to_string(),
-            row.node.role(),
-            row.state,
-            or_dash(row.address.clone()),
-            or_dash(module),
-            or_dash(row.sequence.map(|sequence| sequence.to_string())),
-            or_dash(row.lag.map(|lag| lag.to_string())),
-            or_dash(row.last_seen_ms.map(|ago| format!("{ago} ms"))),
-        );
+    let cells: Vec<[String; 10]> =
+        std::iter::once(HEADINGS.map(str::to_owned)).chain(rows.iter().map(Row::cells)).collect();
+    let widths: Vec<usize> = (0..HEADINGS.len())
+        .map(|column| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    for row in &cells {
+        let line: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(
+                |(column, (cell, width))| {
+                    if column < WORDS_LEN { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                },
+            )
+            .collect();
+        say!("{}", line.join("  ").trim_end());
     }
 }

@@ -14,7 +14,7 @@ use crate::protocol::quorum::Tolerance;
 use crate::runtime::clock::Clock;
 use crate::runtime::node::{load, sandbox_limits};
 use crate::runtime::stop::Stop;
-use crate::runtime::up::{Cluster, program_name};
+use crate::runtime::up::{Cluster, LogTo, program_name};
 use crate::sandbox::{CacheStatus, Engine, Origin};
 
 /// Start a whole cluster on this machine, one process a role, and keep it until Ctrl-C.
@@ -80,7 +80,7 @@ async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
         prepared = preparing => prepared.context("a module could not be compiled")??,
         () = stop.requested() => return Ok(ExitCode::SUCCESS),
     }
-    let Some(mut cluster) = Cluster::start(&directory, config, &mut stop).await? else {
+    let Some(mut cluster) = Cluster::start(&directory, config, LogTo::StandardError, &mut stop).await? else {
         return Ok(ExitCode::SUCCESS);
     };
     print_ready(&cluster, clock.now().since(started_at));

@@ -59,6 +59,8 @@ pub enum Event {
         voters: Vec<ReplicaId>,
         /// The process that hosts it, as it was last heard of.
         process: u32,
+        /// Nothing is heard of its manager either, so that somebody else has to end the process.
+        is_silent: bool,
     },
     /// A replica's module has failed; every later call to the same instance would as well.
     ModuleFailed {
@@ -407,7 +409,7 @@ impl fmt::Display for Event {
             Event::Voted { charge, agree, evidence } => {
                 write!(f, "votes {} {charge} evidence={evidence:?}", if *agree { "crashed" } else { "alive" })
             }
-            Event::CrashAgreed { charge, voters, process } => {
+            Event::CrashAgreed { charge, voters, process, .. } => {
                 write!(f, "crash agreed {charge} process={process} by={}", names(voters))
             }
             Event::ModuleFailed { replica, incarnation, sequence, fault } => {

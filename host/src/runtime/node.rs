@@ -33,8 +33,8 @@ use super::stop::Stop;
 /// What a front end prints on standard output when every node has been heard of, followed by its client address.
 pub const READY_LINE: &str = "ready";
 
-/// What a front end prints on standard output when the managers have agreed that a replica has crashed, followed by the replica, and
-/// by the number of the process that hosted it when it was last heard of.
+/// What a front end prints on standard output when the managers have agreed that a replica has crashed and its own manager is not heard
+/// of, followed by the replica, and by the number of the process that hosted it when it was last heard of.
 pub const CRASHED_LINE: &str = "crashed";
 
 /// The exit code of a node whose address is taken; `dsms up` then draws other ports, if it was free to choose them.
@@ -327,7 +327,7 @@ fn tell_supervisor(event: &Event, client_address: SocketAddr) {
     let mut out = std::io::stdout();
     let _nobody_reads = match event {
         Event::Ready => writeln!(out, "{READY_LINE} {client_address}"),
-        Event::CrashAgreed { charge, process, .. } => {
+        Event::CrashAgreed { charge, process, is_silent: true, .. } => {
             writeln!(out, "{CRASHED_LINE} {} process {process}", charge.replica)
         }
         _ => Ok(()),

@@ -4,9 +4,12 @@
 //! standard input is a pipe whose other end this process holds: a node ends when that end closes, so no node outlives this
 //! process, whatever becomes of it.
 
+use std::fs::File;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,9 +19,11 @@ use tokio::sync::mpsc;
 
 use crate::config::ClusterConfig;
 use crate::protocol::id::NodeId;
+use crate::protocol::time::Instant;
 
 use super::clock::Clock;
 use super::directory::{ClusterDirectory, ClusterLock, DirectoryError, read_or_draw_key};
+use super::injection::PAUSE_LINE;
 use super::node::{ADDRESS_IN_USE_EXIT, CRASHED_LINE, READY_LINE};
 use super::restarts::Restarts;
 use super::stop::Stop;
@@ -66,9 +71,29 @@ pub struct Cluster {
     directory: ClusterDirectory,
     lock: ClusterLock,
     clock: Clock,
+    log: LogTo,
     nodes: Vec<Node>,
     happened: mpsc::UnboundedSender<Happening>,
     happenings: mpsc::UnboundedReceiver<Happening>,
+}
+
+/// Where the merged log goes.
+#[derive(Clone, Debug)]
+pub enum LogTo {
+    /// To standard error.
+    StandardError,
+    /// To a file.
+    File(Arc<File>),
+}
+
+impl LogTo {
+    fn line(&self, line: &str) {
+        // Nobody may be reading any more, or the disk is full; the cluster does not end for that.
+        let _nobody_reads = match self {
+            LogTo::StandardError => writeln!(std::io::stderr().lock(), "{line}"),
+            LogTo::File(file) => writeln!(&**file, "{line}"),
+        };
+    }
 }
 
 #[derive(Debug)]
@@ -80,6 +105,8 @@ struct Node {
     /// When the process has ended, for good or until it is started again.
     ended: bool,
     restarts: Restarts,
+    /// When the process is to go on, if it is stopped.
+    resume_at: Option<Instant>,
 }
 
 /// What nodes do that the cluster has to know of.
@@ -89,6 +116,8 @@ enum Happening {
     Ready,
     /// The managers agree that the replica hosted by this process has crashed.
     CrashAgreed { node: NodeId, process: u32 },
+    /// This process is to be stopped for a while, which somebody has asked for.
+    Paused { node: NodeId, process: u32, lasts: Duration },
     /// The output of a process ended; most likely so has the process.
     OutputEnded { node: NodeId, process: u32 },
 }
@@ -97,7 +126,12 @@ impl Cluster {
     /// Starts every node and waits until all of them have been heard of, or `stop` is requested (then `None`).
     ///
     /// `directory` is where `.dsms/` is. Addresses of the configuration with port 0 get free ports.
-    pub async fn start(directory: &Path, config: ClusterConfig, stop: &mut Stop) -> Result<Option<Cluster>, UpError> {
+    pub async fn start(
+        directory: &Path,
+        config: ClusterConfig,
+        log: LogTo,
+        stop: &mut Stop,
+    ) -> Result<Option<Cluster>, UpError> {
         let directory = ClusterDirectory::within(directory);
         let lock = directory.lock()?;
         read_or_draw_key(&config.key_file)?;
@@ -107,7 +141,7 @@ impl Cluster {
         for draw in 1.. {
             let with_ports = draw_ports(config.clone())?;
             let held = lock.take().expect("a failed attempt gives the lock back");
-            let mut cluster = Cluster::spawn(directory.clone(), held, with_ports)?;
+            let mut cluster = Cluster::spawn(directory.clone(), held, with_ports, log.clone())?;
             let started = tokio::select! {
                 started = tokio::time::timeout(READY_TIMEOUT, cluster.until_ready()) => started.unwrap_or(Err(UpError::NotReady)),
                 () = stop.requested() => {
@@ -148,13 +182,25 @@ impl Cluster {
                     None => std::future::pending().await,
                 }
             };
+            let resume_at = self.nodes.iter().filter_map(|node| node.resume_at).min();
+            let clock = self.clock;
+            let resume_due = async move {
+                match resume_at {
+                    None => std::future::pending().await,
+                    Some(at) => {
+                        let _due = tokio::time::timeout(at.since(clock.now()), std::future::pending::<()>()).await;
+                    }
+                }
+            };
             tokio::select! {
                 happening = self.happenings.recv() => match happening.expect("this cluster keeps a sender") {
                     Happening::Ready => {}
                     Happening::CrashAgreed { node, process } => self.on_crash_agreed(node, process).await,
+                    Happening::Paused { node, process, lasts } => self.on_paused(node, process, lasts),
                     Happening::OutputEnded { node, process } => self.on_ended(node, process).await,
                 },
                 () = restart_due => self.start_again()?,
+                () = resume_due => self.resume(),
                 () = stop.requested() => return Ok(()),
             }
             if self.nodes.iter().all(|node| node.ended && node.restarts.due_at().is_none()) {
@@ -165,19 +211,43 @@ impl Cluster {
 
     /// The managers agree on a crash: a process that hangs is ended, and one that has ended is started again at once.
     async fn on_crash_agreed(&mut self, id: NodeId, process: u32) {
+        let log = self.log.clone();
         let now = self.clock.now();
         let node = self.node(id);
         if node.ended {
             node.restarts.on_agreed(process, now);
         } else if node.child.id() == Some(process) {
-            log_line(&format!("dsms: {id} does not answer, and the managers agree that it has crashed; it is killed"));
+            log.line(&format!("dsms: {id} does not answer, and the managers agree that it has crashed; it is killed"));
             // It may be stopped, so it is not asked.
             let _ended_meanwhile = node.child.kill().await;
             node.restarts.on_agreed(process, now);
         }
     }
 
+    /// A fault stops a process; it is resumed when its time is over, unless it has been killed by then.
+    fn on_paused(&mut self, id: NodeId, process: u32, lasts: Duration) {
+        let log = self.log.clone();
+        let resume_at = self.clock.now() + lasts;
+        let node = self.node(id);
+        if node.child.id() == Some(process) && node.signal(Signal::STOP) {
+            node.resume_at = Some(resume_at);
+            log.line(&format!("dsms: {id} is stopped for {lasts:?}"));
+        }
+    }
+
+    fn resume(&mut self) {
+        let log = self.log.clone();
+        let now = self.clock.now();
+        for node in self.nodes.iter_mut().filter(|node| node.resume_at.is_some_and(|at| at <= now)) {
+            node.resume_at = None;
+            if node.signal(Signal::CONT) {
+                log.line(&format!("dsms: {} goes on", node.id));
+            }
+        }
+    }
+
     async fn on_ended(&mut self, id: NodeId, process: u32) {
+        let log = self.log.clone();
         let now = self.clock.now();
         let node = self.node(id);
         if node.ended || node.restarts.process() != process {
@@ -185,11 +255,11 @@ impl Cluster {
         }
         let status = node.wait().await;
         match id {
-            NodeId::FrontEnd | NodeId::Sequencer => log_line(&format!(
+            NodeId::FrontEnd | NodeId::Sequencer => log.line(&format!(
                 "dsms: {id} ended ({status}): nothing can be answered without it; stop with Ctrl-C and start anew"
             )),
             NodeId::ReplicaManager(_) => {
-                log_line(&format!("dsms: {id} ended ({status}): the others go on, and it is started again"));
+                log.line(&format!("dsms: {id} ended ({status}): the others go on, and it is started again"));
                 node.restarts.on_ended(now);
             }
         }
@@ -199,29 +269,28 @@ impl Cluster {
     fn start_again(&mut self) -> Result<(), UpError> {
         let now = self.clock.now();
         let width = self.name_width();
-        let Cluster { nodes, directory, happened, .. } = self;
+        let Cluster { nodes, directory, log, happened, .. } = self;
         for node in nodes.iter_mut().filter(|node| node.restarts.due_at().is_some_and(|at| at <= now)) {
             let why = if node.restarts.is_agreed() { "the managers agree that it has crashed" } else { "it has ended" };
             let restarts = std::mem::take(&mut node.restarts);
-            *node = spawn_node(node.id, directory, width, happened)?;
+            *node = spawn_node(node.id, directory, width, log, happened)?;
             node.restarts = restarts.restarted(node.restarts.process(), now);
-            log_line(&format!("dsms: {} is started again (process {}): {why}", node.id, node.restarts.process()));
+            log.line(&format!("dsms: {} is started again (process {}): {why}", node.id, node.restarts.process()));
         }
         Ok(())
     }
 
     /// Ends every node and waits for it; kills those that do not end by themselves.
     pub async fn end(mut self) -> ClusterLock {
+        let log = self.log.clone();
         for node in &mut self.nodes {
             node.lifeline = None;
             // A process that somebody has stopped does not see that.
-            if let Some(process) = node.child.id().and_then(|process| Pid::from_raw(process.cast_signed())) {
-                let _ended_already = kill_process(process, Signal::CONT);
-            }
+            node.signal(Signal::CONT);
         }
         for node in &mut self.nodes {
             if tokio::time::timeout(END_TIMEOUT, node.child.wait()).await.is_err() {
-                log_line(&format!("{} does not end by itself and is killed", node.id));
+                log.line(&format!("{} does not end by itself and is killed", node.id));
                 let _ended_meanwhile = node.child.kill().await;
             }
         }
@@ -229,14 +298,19 @@ impl Cluster {
         self.lock
     }
 
-    fn spawn(directory: ClusterDirectory, lock: ClusterLock, config: ClusterConfig) -> Result<Cluster, UpError> {
+    fn spawn(
+        directory: ClusterDirectory,
+        lock: ClusterLock,
+        config: ClusterConfig,
+        log: LogTo,
+    ) -> Result<Cluster, UpError> {
         directory.publish(&config)?;
         let (happened, happenings) = mpsc::unbounded_channel();
         let clock = Clock::start();
-        let mut cluster = Cluster { config, directory, lock, clock, nodes: Vec::new(), happened, happenings };
+        let mut cluster = Cluster { config, directory, lock, clock, log, nodes: Vec::new(), happened, happenings };
         let width = cluster.name_width();
         for id in cluster.config.nodes() {
-            cluster.nodes.push(spawn_node(id, &cluster.directory, width, &cluster.happened)?);
+            cluster.nodes.push(spawn_node(id, &cluster.directory, width, &cluster.log, &cluster.happened)?);
         }
         Ok(cluster)
     }
@@ -250,7 +324,7 @@ impl Cluster {
         loop {
             match self.happenings.recv().await.expect("this cluster keeps a sender") {
                 Happening::Ready => return Ok(()),
-                Happening::CrashAgreed { .. } => {}
+                Happening::CrashAgreed { .. } | Happening::Paused { .. } => {}
                 Happening::OutputEnded { node, .. } => {
                     let status = self.node(node).wait().await;
                     return Err(UpError::NodeEnded { node, status });
@@ -265,6 +339,12 @@ impl Cluster {
 }
 
 impl Node {
+    /// Sends a signal to the process; false if it has ended.
+    fn signal(&self, signal: Signal) -> bool {
+        let process = self.child.id().and_then(|process| Pid::from_raw(process.cast_signed()));
+        process.is_some_and(|process| kill_process(process, signal).is_ok())
+    }
+
     async fn wait(&mut self) -> ExitStatus {
         self.ended = true;
         self.child.wait().await.expect("a child can be waited for")
@@ -276,6 +356,7 @@ fn spawn_node(
     id: NodeId,
     directory: &ClusterDirectory,
     name_width: usize,
+    log: &LogTo,
     happened: &mpsc::UnboundedSender<Happening>,
 ) -> Result<Node, UpError> {
     let program = std::env::current_exe().map_err(io_error("cannot find the running program"))?;
@@ -287,10 +368,10 @@ fn spawn_node(
     let process = child.id().expect("a child that nobody has waited for has a number");
     let lifeline = child.stdin.take();
     if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
-        tokio::spawn(merge(stderr, format!("{id:name_width$} | ")));
+        tokio::spawn(merge(stderr, format!("{id:name_width$} | "), log.clone()));
         tokio::spawn(listen(stdout, id, process, happened.clone()));
     }
-    Ok(Node { id, child, lifeline, ended: false, restarts: Restarts::of(process) })
+    Ok(Node { id, child, lifeline, ended: false, restarts: Restarts::of(process), resume_at: None })
 }
 
 /// Gives every address without a port a free one of this machine. The sockets are held until all are drawn, so no two are equal.
@@ -319,10 +400,10 @@ fn draw_ports(mut config: ClusterConfig) -> Result<ClusterConfig, UpError> {
 }
 
 /// Copies a node's log to ours, line by line, each with the node's name in front.
-async fn merge(stderr: impl AsyncRead + Unpin, prefix: String) {
+async fn merge(stderr: impl AsyncRead + Unpin, prefix: String, log: LogTo) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        log_line(&format!("{prefix}{line}"));
+        log.line(&format!("{prefix}{line}"));
     }
 }
 
@@ -337,6 +418,10 @@ async fn listen(
         let happening = match line.split(' ').collect::<Vec<_>>()[..] {
             [READY_LINE, _] => Some(Happening::Ready),
             [CRASHED_LINE, node, "process", process] => crash_agreed(node, process),
+            [PAUSE_LINE, millis] => {
+                let lasts = millis.parse().map(Duration::from_millis);
+                lasts.ok().map(|lasts| Happening::Paused { node, process, lasts })
+            }
             _ => None,
         };
         if let Some(happening) = happening {
@@ -348,12 +433,6 @@ async fn listen(
 
 fn crash_agreed(node: &str, process: &str) -> Option<Happening> {
     Some(Happening::CrashAgreed { node: node.parse().ok()?, process: process.parse().ok()? })
-}
-
-fn log_line(line: &str) {
-    use std::io::Write;
-    // Nobody may be reading any more; the cluster does not end for that.
-    let _nobody_reads = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 fn io_error(what: &str) -> impl Fn(std::io::Error) -> UpError {

@@ -12,7 +12,7 @@ use crate::protocol::crash_votes::Votes;
 use crate::protocol::event::Event;
 use crate::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
 use crate::protocol::ledger::Conclusion;
-use crate::protocol::limits::SILENT_AFTER;
+use crate::protocol::limits::{PROGRESS_INTERVAL, SILENT_AFTER};
 use crate::protocol::message::{Charge, Message, Phase, Progress};
 use crate::protocol::policy::SuspicionPolicy;
 use crate::protocol::recipients::Recipients;
@@ -226,9 +226,11 @@ impl FrontEnd {
         standing.votes.take_if(|votes| votes.charge.incarnation < charge.incarnation);
         let votes = standing.votes.get_or_insert_with(|| Votes::new(charge));
         if let Some(voters) = votes.count(voter, agree, self.config.replicas_len) {
-            let process = self.heartbeats.get(&NodeId::ReplicaManager(charge.replica));
-            let process = process.map_or(0, |(progress, _)| progress.process);
-            self.event(Event::CrashAgreed { charge, voters, process }, now);
+            let heartbeat = self.heartbeats.get(&NodeId::ReplicaManager(charge.replica));
+            let process = heartbeat.map_or(0, |(progress, _)| progress.process);
+            // A manager that lives has the votes as well, and brings its replica back itself.
+            let is_silent = heartbeat.is_none_or(|(_, at)| now.since(*at) > 2 * PROGRESS_INTERVAL);
+            self.event(Event::CrashAgreed { charge, voters, process, is_silent }, now);
         }
     }
 

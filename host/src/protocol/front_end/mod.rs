@@ -77,6 +77,8 @@ pub struct FrontEnd {
     faults: FaultBoard,
     /// The barrier that was asked for by a replica manager and is not concluded yet, and how many there have been.
     checkpoint: Option<RequestId>,
+    /// Another one is needed after it: whoever asked meanwhile may have been too late for it.
+    checkpoint_again: bool,
     checkpoints_len: u64,
     ready: bool,
     outputs: VecDeque<Output>,
@@ -132,6 +134,7 @@ impl FrontEnd {
             events: EventLog::default(),
             faults: FaultBoard::default(),
             checkpoint: None,
+            checkpoint_again: false,
             checkpoints_len: 0,
             ready: false,
             outputs: VecDeque::new(),
@@ -323,7 +326,9 @@ impl FrontEnd {
     }
 
     fn on_want_checkpoint(&mut self, now: Instant) {
-        if self.checkpoint.is_none() && self.pending.len() < PENDING_LEN_MAX {
+        if self.checkpoint.is_some() {
+            self.checkpoint_again = true;
+        } else if self.pending.len() < PENDING_LEN_MAX {
             self.checkpoints_len += 1;
             let id = RequestId { client: CHECKPOINT_CLIENT, number: RequestNumber(self.checkpoints_len) };
             self.checkpoint = Some(id);

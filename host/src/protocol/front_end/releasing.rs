@@ -43,7 +43,7 @@ impl FrontEnd {
                         message: "the request was executed so long ago that its outcome is forgotten".to_owned(),
                     },
                 };
-                self.finish(id, ServerBody::Answer(answer));
+                self.finish(id, ServerBody::Answer(answer), now);
             }
             Decision::Impossible => {
                 record.conclusion = Some(Conclusion::NoAgreement { at: now });
@@ -57,7 +57,7 @@ impl FrontEnd {
                     let message = Message::Void { sequence };
                     self.outputs.push_back(Output::Transmit { to: Recipients::ReplicaManagers, message });
                 }
-                self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }));
+                self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }), now);
             }
         }
     }
@@ -84,7 +84,7 @@ impl FrontEnd {
         if digests.iter().any(|(_, digest)| *digest != digests[0].1) {
             self.event(Event::StatesDiffer { sequence, digests }, now);
         }
-        self.finish(id, body);
+        self.finish(id, body, now);
     }
 
     pub(super) fn on_request_timeout(&mut self, id: RequestId, now: Instant) {
@@ -107,17 +107,21 @@ impl FrontEnd {
             }
         };
         self.event(Event::TimedOut { sequence }, now);
-        self.finish(id, body);
+        self.finish(id, body, now);
         if let Some(sequence) = sequence {
             self.judge(sequence, now);
         }
     }
 
     /// Answers a request that waits, if it still does.
-    fn finish(&mut self, id: RequestId, body: ServerBody) {
+    fn finish(&mut self, id: RequestId, body: ServerBody, now: Instant) {
         let Some(pending) = self.pending.remove(&id) else { return };
         self.deadlines.remove(&(pending.deadline, id));
-        self.checkpoint.take_if(|checkpoint| *checkpoint == id);
+        if self.checkpoint.take_if(|checkpoint| *checkpoint == id).is_some()
+            && std::mem::take(&mut self.checkpoint_again)
+        {
+            self.on_want_checkpoint(now);
+        }
         // The front end's own barriers are asked by nobody.
         let Some((last, others)) = pending.connections.split_last() else { return };
         for connection in others {

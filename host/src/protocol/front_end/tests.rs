@@ -430,3 +430,23 @@ fn only_a_replica_replies_and_only_the_sequencer_orders() {
     let told = bench.drain();
     assert!(told[1].starts_with("ignored reply") && told[2].starts_with("ignored sequenced"), "{told:?}");
 }
+
+#[test]
+fn who_wants_a_checkpoint_while_one_is_taken_gets_another_one_after_it() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.drain();
+    let from = |number| NodeId::ReplicaManager(ReplicaId::new(number).unwrap());
+    bench.front_end.handle_message(from(1), Message::WantCheckpoint, bench.now);
+    assert_eq!(bench.drain(), ["submit"]);
+    bench.front_end.handle_message(from(2), Message::WantCheckpoint, bench.now);
+    assert_eq!(bench.drain(), [""; 0], "the first is under way");
+    let id = RequestId { client: CHECKPOINT_CLIENT, number: RequestNumber(1) };
+    let sequenced = Message::Sequenced { id, sequence: SequenceNumber(1) };
+    bench.front_end.handle_message(NodeId::Sequencer, sequenced, bench.now);
+    let response = Response::StateDigest(Digest::of_bytes(b"state"));
+    for number in 1..=3 {
+        let reply = Reply { sequence: SequenceNumber(1), incarnation: Incarnation(1), response: response.clone() };
+        bench.front_end.handle_message(from(number), Message::Reply(reply), bench.now);
+    }
+    assert_eq!(bench.drain(), ["submit"], "who asked meanwhile may have been too late for the first");
+}
