@@ -1,8 +1,8 @@
 //! What a replica's module writes, on its way from the thread that calls it to the node's log.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::protocol::id::NodeId;
 use crate::sandbox::{LogLevel, LogLine, LogOrigin, LogSink};
@@ -24,22 +24,30 @@ pub struct GuestLines {
     sender: SyncSender<LogLine>,
     lines: Receiver<LogLine>,
     lost_len: Arc<AtomicU64>,
+    /// What the host last had to say of the module's log, with a bound of its own as well, so that a flood does not drown that it is one.
+    host_log: Log,
+    said_by_host: Arc<Mutex<Option<LogLine>>>,
 }
 
 impl GuestLines {
     /// The lines of a node's module.
     pub fn new(node: NodeId, clock: Clock) -> GuestLines {
         let (sender, lines) = sync_channel(LINES_LEN_MAX);
-        GuestLines { log: Log::new(node, clock), sender, lines, lost_len: Arc::default() }
+        let [log, host_log] = [Log::new(node, clock), Log::new(node, clock)];
+        GuestLines { log, sender, lines, lost_len: Arc::default(), host_log, said_by_host: Arc::default() }
     }
 
     /// Makes a sink for each new instance.
     pub fn sinks(&self) -> impl Fn() -> LogSink + Send + 'static {
         let (sender, lost_len) = (self.sender.clone(), Arc::clone(&self.lost_len));
+        let said_by_host = Arc::clone(&self.said_by_host);
         move || {
             let (sender, lost_len) = (sender.clone(), Arc::clone(&lost_len));
-            Box::new(move |line| {
-                if sender.try_send(line).is_err() {
+            let said_by_host = Arc::clone(&said_by_host);
+            Box::new(move |line: LogLine| {
+                if line.origin == LogOrigin::Host {
+                    *said_by_host.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+                } else if sender.try_send(line).is_err() {
                     lost_len.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -48,13 +56,16 @@ impl GuestLines {
 
     /// Writes what has come.
     pub fn write(&mut self) {
+        let said_by_host = self.said_by_host.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(LogLine { text, .. }) = said_by_host {
+            self.host_log.warn(format_args!("module: {} (said by the host)", one_line(&text)));
+        }
         while let Ok(LogLine { level, origin, text }) = self.lines.try_recv() {
             let text = one_line(&text);
             let line = match origin {
-                LogOrigin::Log => format!("module: {text}"),
+                LogOrigin::Log | LogOrigin::Host => format!("module: {text}"),
                 LogOrigin::Stdout => format!("module (stdout): {text}"),
                 LogOrigin::Stderr => format!("module (stderr): {text}"),
-                LogOrigin::Host => format!("module: {text} (said by the host)"),
             };
             match level {
                 LogLevel::Debug | LogLevel::Info => self.log.info(line),
