@@ -33,7 +33,7 @@ fn instance(module: &LoadedModule, state: &MarketState) -> Instance {
 /// A market in which each buyer holds one unit of one share a day of the home market, until there are as many holdings.
 fn market(holdings_len: usize) -> MarketState {
     let (mut shares, mut holdings) = (Vec::new(), Vec::new());
-    let days = (0..).map(|day| Date::new(1 + day % 28, 1 + day / 28 % 12, 25 + day / 336).expect("a day"));
+    let days = (1..=12).flat_map(|month| (1..=28).map(move |day| Date::new(day, month, 25).expect("a day")));
     for date in days {
         for market in MarketCode::ALL {
             let share = Share { id: ShareId { market, slot: Slot::Morning, date }, share_type: ShareType::Equity };
@@ -52,7 +52,7 @@ fn market(holdings_len: usize) -> MarketState {
             }));
         }
     }
-    unreachable!("there are days enough")
+    unreachable!("there are days enough for the holdings that are asked for")
 }
 
 fn recover(criterion: &mut Criterion) {
