@@ -6,13 +6,17 @@
 //!
 //! | Line of script | What it does |
 //! |---|---|
-//! | `mode NAME` | begins with a cluster in this mode (first line) |
+//! | `mode NAME [SPARES]` | begins with a cluster in this mode (first line), each replica with so many spares |
 //! | `client CALLER OPERATION …` | a client sends its next request |
 //! | `retry N` | a client sends its Nth request again, under the same number |
 //! | `drop FROM -> TO` | the network loses the next datagram of this link that carries messages |
 //! | `cut NODE`, `heal NODE` | the network loses everything from and to a node, until it does not |
-//! | `wrong REPLICA` | the replica's next outcome is altered |
-//! | `trap REPLICA` | the replica's module traps at its next request |
+//! | `wrong REPLICA N` | the replica's next N outcomes are altered |
+//! | `trap REPLICA PLACE` | the replica's module traps at the request with this sequence number, every time |
+//! | `corrupt REPLICA` | the replica's state is altered |
+//! | `garble NODE` | the next piece of a state that a node serves is altered |
+//! | `restart NODE` | the node's process ends, and a new one begins that knows nothing |
+//! | `barrier` | a client has every replica digest its state |
 //! | `pass MS` | that much time passes |
 //! | `settle` | time passes until nothing happens any more but heartbeats |
 
