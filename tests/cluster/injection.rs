@@ -59,6 +59,23 @@ fn three_wrong_answers_in_a_row_are_repaired() {
 }
 
 #[test]
+fn wrong_answers_that_come_late_count_as_well() {
+    let cluster = start("byzantine");
+    let load = Load::start(&cluster, 1);
+    let slow = add(&cluster, "replica-2 slow --by 400ms --count 3");
+    let wrong = add(&cluster, "replica-2 wrong --count 3");
+    // The answers are later than the deadline, so the others were judged without them.
+    cluster.wait_for_log(&["suspected", "replica=replica-2"]);
+    cluster.wait_for_log(&["reinstantiates", "replica=replica-2", "wrong three times in a row"]);
+    cluster.wait_for_log(&["votes again", "replica=replica-2"]);
+    load.end();
+    await_fired(&cluster, slow, 3);
+    await_fired(&cluster, wrong, 3);
+    let log = String::from_utf8(cluster.run(&["log"]).stdout).unwrap();
+    assert!(!log.contains("crash agreed"), "slow is not dead: {log}");
+}
+
+#[test]
 fn a_trap_is_repaired() {
     is_found_and_repaired("trap", &["module failed", "injected"]);
 }

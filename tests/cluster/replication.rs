@@ -103,4 +103,10 @@ fn without_a_quorum_the_client_gets_an_error_and_never_a_guess() {
     let (answer, code) = cluster.request("NYKA1001", "add-share NYKM100925 Equity 3");
     assert_eq!((&answer["error"], &answer["sequence"], code), (&json!("no-agreement"), &json!(1), 2), "{answer}");
     assert!(answer["message"].as_str().unwrap().contains("1 of 3 replicas replied"), "{answer}");
+    // Their processes are started again, and service comes back by itself.
+    cluster.wait_for_log(&["votes again"]);
+    cluster.wait_for_log(&["votes again"]);
+    let (answer, code) = cluster.request("NYKA1001", "remove-share NYKM100925 Equity");
+    assert_eq!((&answer["result"], code), (&json!("removed"), 0), "what was ordered meanwhile was executed: {answer}");
+    cluster.equal_digest();
 }

@@ -11,8 +11,8 @@
 //! | `retry N` | a client sends its Nth request again, under the same number |
 //! | `drop FROM -> TO` | the network loses the next datagram of this link that carries messages |
 //! | `cut NODE`, `heal NODE` | the network loses everything from and to a node, until it does not |
-//! | `wrong REPLICA N` | the replica's next N outcomes are altered |
-//! | `trap REPLICA PLACE` | the replica's module traps at the request with this sequence number, every time |
+//! | `wrong REPLICA [N]` | the replica's next outcome is altered, or the next N |
+//! | `trap REPLICA [PLACE]` | the replica's module traps at its next request, or at the one at this place, every time |
 //! | `corrupt REPLICA` | the replica's state is altered |
 //! | `garble NODE` | the next piece of a state that a node serves is altered |
 //! | `restart NODE` | the node's process ends, and a new one begins that knows nothing |

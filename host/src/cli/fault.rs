@@ -241,13 +241,15 @@ fn to_json(status: &FaultStatus) -> Value {
 }
 
 fn print_table(faults: &[FaultStatus]) {
-    say!("{:>4} {:<12} {:<40} {:>8} STATE", "ID", "NODE", "ASKED", "FIRED");
+    let width = faults.iter().map(|status| status.fault.to_string().chars().count()).max().unwrap_or(0).max(5);
+    say!("{:>4}  {:<12}  {:<width$}  {:>8}  STATE", "ID", "NODE", "ASKED", "FIRED");
     for status in faults {
         let (id, node, asked) = (status.id.0, status.node.to_string(), status.fault.to_string());
-        match &status.state {
-            FaultState::Refused(words) => say!("{id:>4} {node:<12} {asked:<40} {:>8} refused: {words}", status.fired),
-            _ => say!("{id:>4} {node:<12} {asked:<40} {:>8} {}", status.fired, state(status)),
-        }
+        let state = match &status.state {
+            FaultState::Refused(words) => format!("refused: {words}"),
+            _ => state(status).to_owned(),
+        };
+        say!("{id:>4}  {node:<12}  {asked:<width$}  {:>8}  {state}", status.fired);
     }
 }
 
