@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{ConnectionId, FrontEnd, Output};
 use crate::protocol::client_message::{FaultAsk, FaultState, FaultStatus, ServerBody};
 use crate::protocol::event::Event;
-use crate::protocol::fault::{Fault, FaultId};
+use crate::protocol::fault::{Fault, FaultId, FaultKind};
 use crate::protocol::id::{NodeId, ReplicaId, RequestNumber};
 use crate::protocol::limits::FAULTS_LEN_MAX;
 use crate::protocol::message::Message;
@@ -108,6 +108,10 @@ impl FrontEnd {
         let node = NodeId::ReplicaManager(replica);
         let mut renewed = Vec::new();
         for entry in self.faults.entries.values_mut().filter(|entry| entry.status.node == node && entry.is_active()) {
+            if entry.status.fault.kind == FaultKind::Kill {
+                // The process that was to be killed is gone, whether or not it could still say why.
+                entry.status.fired = 1;
+            }
             let FaultStatus { id, ref fault, fired, .. } = entry.status;
             entry.fired_before = fired;
             let count = fault.count.map(|count| count.saturating_sub(fired));
@@ -115,7 +119,8 @@ impl FrontEnd {
             renewed.push((id, Fault { count, lasts, ..fault.clone() }));
         }
         for (id, fault) in renewed {
-            if fault.count == Some(0) || fault.lasts.is_some_and(|lasts| lasts.is_zero()) {
+            if fault.kind.is_of_process() || fault.count == Some(0) || fault.lasts.is_some_and(|lasts| lasts.is_zero())
+            {
                 self.end_fault(id, None, now);
             } else {
                 self.control(node, Message::AddFault { id, fault: Box::new(fault) });
@@ -142,5 +147,108 @@ impl FrontEnd {
 impl Entry {
     fn is_active(&self) -> bool {
         self.status.state == FaultState::Active
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::protocol::client_message::ServerMessage;
+    use crate::protocol::front_end::FrontEndConfig;
+    use crate::protocol::limits::REQUEST_TIMEOUT;
+    use crate::protocol::policy::SuspicionPolicy;
+    use crate::protocol::quorum::Tolerance;
+
+    const NOW: Instant = Instant(1_000_000);
+    const CONNECTION: ConnectionId = ConnectionId(1);
+
+    fn front_end(allow_faults: bool) -> FrontEnd {
+        let (tolerance, suspicion) = (Tolerance::BYZANTINE, SuspicionPolicy::default());
+        let config =
+            FrontEndConfig { replicas_len: 3, tolerance, request_timeout: REQUEST_TIMEOUT, suspicion, allow_faults };
+        FrontEnd::new(config)
+    }
+
+    fn replica(number: u8) -> NodeId {
+        NodeId::ReplicaManager(ReplicaId::new(number).unwrap())
+    }
+
+    /// Asks, and gives the answer with what was sent to nodes meanwhile.
+    fn ask(front_end: &mut FrontEnd, ask: FaultAsk) -> (ServerBody, Vec<Message>) {
+        front_end.on_faults(CONNECTION, RequestNumber(1), ask, NOW);
+        let (mut answer, mut sent) = (None, Vec::new());
+        while let Some(output) = front_end.poll_output() {
+            match output {
+                Output::Answer { message: ServerMessage { body, .. }, .. } => answer = Some(body),
+                Output::Transmit { message, .. } | Output::Inject(message) => sent.push(message),
+                Output::Event(_) => {}
+            }
+        }
+        (answer.expect("every question is answered"), sent)
+    }
+
+    fn list(front_end: &mut FrontEnd) -> Vec<(u64, FaultState)> {
+        let (ServerBody::Faults(faults), _) = ask(front_end, FaultAsk::List) else { panic!("no list") };
+        faults.into_iter().map(|status| (status.fired, status.state)).collect()
+    }
+
+    fn wrong_thrice() -> Fault {
+        Fault { count: Some(3), ..Fault::of(FaultKind::Wrong) }
+    }
+
+    fn report(front_end: &mut FrontEnd, id: u32, fired: u64, is_over: bool) {
+        let report = Message::FaultReport { id: FaultId(id), fired, is_over, refused: None };
+        front_end.handle_message(replica(2), report, NOW);
+    }
+
+    #[test]
+    fn faults_that_are_not_allowed_or_make_no_sense_are_refused() {
+        let add = |node| FaultAsk::Add { node, fault: wrong_thrice() };
+        assert!(
+            matches!(ask(&mut front_end(false), add(replica(2))), (ServerBody::FaultRefused(_), sent) if sent.is_empty())
+        );
+        let mut front_end = front_end(true);
+        for node in [replica(4), NodeId::Sequencer] {
+            assert!(matches!(ask(&mut front_end, add(node)), (ServerBody::FaultRefused(_), sent) if sent.is_empty()));
+        }
+        let absent = FaultAsk::Remove(Some(FaultId(1)));
+        assert!(matches!(ask(&mut front_end, absent), (ServerBody::FaultRefused(_), _)));
+    }
+
+    #[test]
+    fn a_fault_goes_to_its_node_and_its_reports_are_kept() {
+        let mut front_end = front_end(true);
+        let (_, sent) = ask(&mut front_end, FaultAsk::Add { node: replica(2), fault: wrong_thrice() });
+        assert!(matches!(&sent[..], [Message::AddFault { id: FaultId(1), .. }]), "{sent:?}");
+        report(&mut front_end, 1, 2, false);
+        assert_eq!(list(&mut front_end), [(2, FaultState::Active)]);
+        let (_, sent) = ask(&mut front_end, FaultAsk::Remove(None));
+        assert_eq!(sent, [Message::RemoveFault { id: FaultId(1) }]);
+        assert_eq!(list(&mut front_end), [(2, FaultState::Over)]);
+        let (_, sent) = ask(&mut front_end, FaultAsk::Remove(None));
+        assert_eq!(sent, [], "it is over already");
+    }
+
+    #[test]
+    fn a_new_process_is_told_of_the_rest_of_a_fault_but_is_not_killed_again() {
+        let mut front_end = front_end(true);
+        ask(&mut front_end, FaultAsk::Add { node: replica(2), fault: wrong_thrice() });
+        ask(&mut front_end, FaultAsk::Add { node: replica(2), fault: Fault::of(FaultKind::Kill) });
+        let late = Fault { lasts: Some(Duration::from_secs(1)), ..Fault::of(FaultKind::Loss) };
+        ask(&mut front_end, FaultAsk::Add { node: replica(2), fault: late });
+        report(&mut front_end, 1, 2, false);
+        front_end.renew_faults(ReplicaId::new(2).unwrap(), NOW + Duration::from_secs(1));
+        let renewed: Vec<_> = std::iter::from_fn(|| front_end.poll_output())
+            .filter_map(|output| match output {
+                Output::Transmit { message: Message::AddFault { id, fault }, .. } => Some((id, fault.count)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(renewed, [(FaultId(1), Some(1))]);
+        report(&mut front_end, 1, 1, true);
+        let fired: Vec<u64> = list(&mut front_end).into_iter().map(|(fired, _)| fired).collect();
+        assert_eq!(fired, [3, 1, 0], "what struck before counts as well");
     }
 }
