@@ -221,6 +221,35 @@ fn a_lying_export_is_found_each_time_and_the_module_replaced() {
 }
 
 #[test]
+fn a_module_that_cannot_export_its_state_is_replaced() {
+    let cluster = start_with("trapping-export", "[\"reference\"]", 20);
+    assert_right(&cluster, &mut NativeMarket::new(), &mix(100));
+    cluster.wait_for_log(&["module failed", SUSPECT, "my state is mine"]);
+    cluster.wait_for_log(&["replaces its module by a spare", SUSPECT]);
+    cluster.wait_for_log(&["state equals the certified one", SUSPECT]);
+    cluster.equal_digest();
+}
+
+#[test]
+fn when_no_replica_can_export_its_state_there_is_no_checkpoint_and_all_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let module = faulty_module("trapping-export");
+    let replicas = format!("[[replica]]\nmodule = {module:?}\n").repeat(3);
+    let config = format!("[recovery]\nreinstantiations_max = 1000\nbackoff_ms = 1\ncheckpoint_every = 20\n{replicas}");
+    std::fs::write(directory.path().join("dsms.toml"), config).unwrap();
+    let cluster = Cluster::start_in(directory, &["--config", "dsms.toml"]);
+    let script: String = (1..=50).map(|number| format!("NYKB{number:04} get-shares\n")).collect();
+    let answers = cluster.script(&script);
+    let void: Vec<_> = answers.iter().filter(|answer| answer.get("error").is_some()).collect();
+    assert!((1..=5).contains(&void.len()), "only what is at the place of a checkpoint is not answered: {void:?}");
+    // A barrier fails as well, and is no obstacle either.
+    assert_eq!(cluster.run(&["digest"]).status.code(), Some(1));
+    let answers = cluster.script(&script.replace("NYKB", "LONB"));
+    let void = answers.iter().filter(|answer| answer.get("error").is_some()).count();
+    assert!((1..=5).contains(&void), "{answers:?}");
+}
+
+#[test]
 fn a_replica_with_nothing_left_to_try_is_quarantined_and_the_others_go_on() {
     let cluster = start_with("lying-export", "[]", 20);
     let mut market = NativeMarket::new();

@@ -124,7 +124,15 @@ pub fn run(args: FaultArgs) -> anyhow::Result<ExitCode> {
             let faults = block_on(async {
                 let mut client = args.connect.client().await?;
                 let mut added = Vec::new();
-                for node in nodes(&args.node, &mut client).await? {
+                let mut nodes = nodes(&args.node, &mut client).await?;
+                if nodes.len() > 1 {
+                    nodes.retain(|node| Some(*node) != fault.peer);
+                }
+                // All or none of them.
+                for node in &nodes {
+                    fault.check(*node).map_err(anyhow::Error::msg)?;
+                }
+                for node in nodes {
                     added.extend(ask(&mut client, FaultAsk::Add { node, fault: fault.clone() }).await?);
                 }
                 Ok(added)

@@ -134,6 +134,11 @@ impl Watch {
             return false;
         }
         let suspicion = self.suspicion(charge);
+        let suspected = &mut suspicion.votes.charge;
+        if suspected.incarnation == charge.incarnation {
+            // What disproves an earlier suspicion does not disprove this one.
+            suspected.sequence = suspected.sequence.max(charge.sequence);
+        }
         let is_news = !suspicion.is_open;
         suspicion.is_open = true;
         is_news
@@ -145,7 +150,11 @@ impl Watch {
             return false;
         }
         let replicas_len = self.replicas_len;
-        self.suspicion(charge).votes.count(voter, agree, replicas_len).is_some()
+        let suspicion = self.suspicion(charge);
+        if charge.incarnation < suspicion.votes.charge.incarnation {
+            return false;
+        }
+        suspicion.votes.count(voter, agree, replicas_len).is_some()
     }
 
     /// Whether any suspicion is open, so that [`Watch::votes`] has to be asked again before long.

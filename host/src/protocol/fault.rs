@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::NodeId;
+use crate::market::OPERATION_FORMS;
 
 /// A fault that was asked for, by its number in one run of the front end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,6 +59,9 @@ pub struct Fault {
     /// How long it can strike; until it is removed otherwise.
     pub lasts: Option<Duration>,
 }
+
+/// Longest that anything of a fault may last. Whoever asks controls it.
+const DURATION_MAX: Duration = Duration::from_secs(3600);
 
 /// A rate at which a fault strikes whenever it can.
 pub const ALWAYS_PPM: u32 = 1_000_000;
@@ -129,6 +133,18 @@ impl Fault {
                 "a cut between {node} and the front end could not be removed, since nothing gets through: give a duration, or \
                  cut the front end's side"
             ));
+        }
+        let durations = match self.kind {
+            FaultKind::Slow(by) | FaultKind::Pause(by) => [by, Duration::ZERO],
+            FaultKind::Delay(by, jitter) => [by, jitter],
+            _ => [Duration::ZERO; 2],
+        };
+        if durations.into_iter().chain(self.lasts).any(|duration| duration > DURATION_MAX) {
+            return Err(format!("{name} would last too long: give at most {DURATION_MAX:?}"));
+        }
+        let known = OPERATION_FORMS.map(|(form, _)| form);
+        if let Some(operation) = self.operation.as_ref().filter(|operation| !known.contains(&operation.as_str())) {
+            return Err(format!("there is no operation {operation:?}: expected one of {}", known.join(", ")));
         }
         if self.count == Some(0) || self.rate_ppm == 0 || self.rate_ppm > ALWAYS_PPM {
             return Err(format!(
@@ -207,6 +223,9 @@ mod tests {
         check(replica(1), fault(FaultKind::Cut), Some("give a duration"));
         check(replica(1), Fault { peer: Some(NodeId::Sequencer), ..fault(FaultKind::Cut) }, None);
         check(NodeId::FrontEnd, fault(FaultKind::Cut), None);
+        let operation = Some("get-rich".to_owned());
+        check(replica(1), Fault { operation, ..fault(FaultKind::Wrong) }, Some("no operation \"get-rich\""));
+        check(replica(1), fault(FaultKind::Delay(Duration::MAX, Duration::MAX)), Some("too long"));
         check(replica(1), Fault { rate_ppm: 0, ..fault(FaultKind::Loss) }, Some("never strike"));
     }
 

@@ -21,9 +21,11 @@ pub struct OrderLog {
 const VOID_AHEAD_LEN_MAX: usize = 64;
 
 impl OrderLog {
-    /// An empty log that begins after this place.
-    pub fn after(after: SequenceNumber) -> OrderLog {
-        OrderLog { after, ..OrderLog::default() }
+    /// Drops all orders, and begins anew after this place. What is known to become void stays known.
+    pub fn begin_after(&mut self, after: SequenceNumber) {
+        self.after = after;
+        self.orders.clear();
+        self.void_ahead = self.void_ahead.split_off(&after.next());
     }
 
     /// The place before the first order held.

@@ -65,10 +65,14 @@ impl Restarts {
     pub fn on_agreed(&mut self, process: u32, now: Instant) {
         if process == self.process {
             self.agreed = true;
-            if self.due_at.is_some() {
-                self.due_at = Some(now + self.pause());
-            }
+            // Agreement never makes it later.
+            self.due_at = self.due_at.map(|due_at| due_at.min(now + self.pause()));
         }
+    }
+
+    /// The system did not start a process: it is tried again.
+    pub fn on_not_started(&mut self, now: Instant) {
+        self.due_at = Some(now + BACKOFF_MAX);
     }
 
     /// A new process runs.

@@ -67,6 +67,8 @@ pub enum UpError {
 /// A cluster that is starting or running. Dropping it ends its nodes.
 #[derive(Debug)]
 pub struct Cluster {
+    /// This program, which every node runs as well; found once, since its file may be replaced meanwhile.
+    program: PathBuf,
     config: ClusterConfig,
     directory: ClusterDirectory,
     lock: ClusterLock,
@@ -199,7 +201,7 @@ impl Cluster {
                     Happening::Paused { node, process, lasts } => self.on_paused(node, process, lasts),
                     Happening::OutputEnded { node, process } => self.on_ended(node, process).await,
                 },
-                () = restart_due => self.start_again()?,
+                () = restart_due => self.start_again(),
                 () = resume_due => self.resume(),
                 () = stop.requested() => return Ok(()),
             }
@@ -266,18 +268,24 @@ impl Cluster {
     }
 
     /// Starts the processes again whose time has come.
-    fn start_again(&mut self) -> Result<(), UpError> {
+    fn start_again(&mut self) {
         let now = self.clock.now();
         let width = self.name_width();
-        let Cluster { nodes, directory, log, happened, .. } = self;
+        let Cluster { program, nodes, directory, log, happened, .. } = self;
         for node in nodes.iter_mut().filter(|node| node.restarts.due_at().is_some_and(|at| at <= now)) {
             let why = if node.restarts.is_agreed() { "the managers agree that it has crashed" } else { "it has ended" };
-            let restarts = std::mem::take(&mut node.restarts);
-            *node = spawn_node(node.id, directory, width, log, happened)?;
-            node.restarts = restarts.restarted(node.restarts.process(), now);
+            let mut started = match spawn_node(program, node.id, directory, width, log, happened) {
+                Ok(started) => started,
+                Err(error) => {
+                    log.line(&format!("dsms: {error}; it is tried again"));
+                    node.restarts.on_not_started(now);
+                    continue;
+                }
+            };
+            started.restarts = std::mem::take(&mut node.restarts).restarted(started.restarts.process(), now);
+            *node = started;
             log.line(&format!("dsms: {} is started again (process {}): {why}", node.id, node.restarts.process()));
         }
-        Ok(())
     }
 
     /// Ends every node and waits for it; kills those that do not end by themselves.
@@ -307,10 +315,19 @@ impl Cluster {
         directory.publish(&config)?;
         let (happened, happenings) = mpsc::unbounded_channel();
         let clock = Clock::start();
-        let mut cluster = Cluster { config, directory, lock, clock, log, nodes: Vec::new(), happened, happenings };
+        let program = std::env::current_exe().map_err(io_error("cannot find the running program"))?;
+        let mut cluster =
+            Cluster { program, config, directory, lock, clock, log, nodes: Vec::new(), happened, happenings };
         let width = cluster.name_width();
         for id in cluster.config.nodes() {
-            cluster.nodes.push(spawn_node(id, &cluster.directory, width, &cluster.log, &cluster.happened)?);
+            cluster.nodes.push(spawn_node(
+                &cluster.program,
+                id,
+                &cluster.directory,
+                width,
+                &cluster.log,
+                &cluster.happened,
+            )?);
         }
         Ok(cluster)
     }
@@ -353,13 +370,13 @@ impl Node {
 
 /// Starts a node as anybody would, on a lifeline.
 fn spawn_node(
+    program: &Path,
     id: NodeId,
     directory: &ClusterDirectory,
     name_width: usize,
     log: &LogTo,
     happened: &mpsc::UnboundedSender<Happening>,
 ) -> Result<Node, UpError> {
-    let program = std::env::current_exe().map_err(io_error("cannot find the running program"))?;
     let mut command = Command::new(program);
     command.arg("node").arg(id.to_string()).arg("--config").arg(directory.config_file()).arg("--supervised");
     // A group of its own, so that Ctrl-C reaches this process alone, which then ends the nodes in order.

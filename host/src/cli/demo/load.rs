@@ -30,6 +30,8 @@ pub(super) struct Load {
     ends: Arc<AtomicBool>,
     answered_len: Arc<AtomicUsize>,
     clients: JoinSet<anyhow::Result<Answered>>,
+    /// What those were told that have ended.
+    answered: Answered,
 }
 
 impl Load {
@@ -37,27 +39,35 @@ impl Load {
     pub(super) async fn start(address: SocketAddr, seed: u64) -> anyhow::Result<Load> {
         let (ends, answered_len) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut clients = JoinSet::new();
-        let listed = ask(address, listings(), Arc::default(), Arc::clone(&answered_len)).await;
-        clients.spawn(async { listed });
+        let answered = ask(address, listings(), Arc::default(), Arc::clone(&answered_len)).await?;
         for client in 0..CLIENTS_LEN {
             clients.spawn(ask(address, Mix::new(seed, client), Arc::clone(&ends), Arc::clone(&answered_len)));
         }
-        Ok(Load { ends, answered_len, clients })
+        Ok(Load { ends, answered_len, clients, answered })
     }
 
-    /// Waits until so many more requests are answered.
-    pub(super) async fn answers(&self, len: usize) {
+    /// Waits until so many more requests are answered. Fails if a client does, or if it takes too long.
+    pub(super) async fn answers(&mut self, len: usize) -> anyhow::Result<()> {
         let target = self.answered_len.load(Ordering::Relaxed) + len;
-        let mut again = tokio::time::interval(PAUSE);
-        while self.answered_len.load(Ordering::Relaxed) < target {
-            again.tick().await;
-        }
+        let all_answered = async {
+            let mut again = tokio::time::interval(PAUSE);
+            while self.answered_len.load(Ordering::Relaxed) < target {
+                again.tick().await;
+                while let Some(answered) = self.clients.try_join_next() {
+                    self.answered.extend(answered??);
+                }
+            }
+            Ok(())
+        };
+        tokio::time::timeout(4 * PATIENCE, all_answered)
+            .await
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("{len} requests were not answered within {:?}", 4 * PATIENCE)))
     }
 
     /// Ends the clients. Returns all that they were told.
     pub(super) async fn end(mut self) -> anyhow::Result<Answered> {
         self.ends.store(true, Ordering::Relaxed);
-        let mut all = Vec::new();
+        let mut all = std::mem::take(&mut self.answered);
         while let Some(answered) = self.clients.join_next().await {
             all.extend(answered??);
         }

@@ -123,25 +123,25 @@ async fn perform(
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let mut stage = Stage::open(address, narrator.clock).await?;
-    let load = Load::start(address, seed).await?;
+    let mut load = Load::start(address, seed).await?;
     let replica = |number| ReplicaId::new(number).expect("the number of a replica");
     let wrong = Fault { count: Some(STRIKES_MAX), ..Fault::of(FaultKind::Wrong) };
     match act {
         Act::OneAfterTheOther => {
             narrator.tell("three replicas, mode byzantine: one of them may be wrong");
-            load.answers(HEALTHY_LEN).await;
+            load.answers(HEALTHY_LEN).await?;
             narrator.tell(&format!("  {HEALTHY_LEN} requests answered; all is well"));
             stage.add(replica(2), wrong).await?;
             narrator.tell("replica-2 begins to answer wrongly");
             see_wrong(&mut stage, replica(2), narrator, verdict).await?;
-            load.answers(HEALTHY_LEN).await;
+            load.answers(HEALTHY_LEN).await?;
             stage.add(replica(3), Fault::of(FaultKind::Kill)).await?;
             narrator.tell("the process of replica-3 is killed");
             see_killed(&mut stage, replica(3), narrator, verdict).await?;
         }
         Act::BothAtOnce => {
             narrator.tell("four replicas, mode both: one may be wrong while another one has crashed");
-            load.answers(HEALTHY_LEN).await;
+            load.answers(HEALTHY_LEN).await?;
             narrator.tell(&format!("  {HEALTHY_LEN} requests answered; all is well"));
             stage.add(replica(4), Fault::of(FaultKind::Kill)).await?;
             stage.add(replica(1), wrong).await?;
@@ -150,7 +150,7 @@ async fn perform(
             see_killed(&mut stage, replica(4), narrator, verdict).await?;
         }
     }
-    load.answers(HEALTHY_LEN).await;
+    load.answers(HEALTHY_LEN).await?;
     let answered = load.end().await?;
     stage.look().await?;
     let right_len = load::right_len(&answered);

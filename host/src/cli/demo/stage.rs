@@ -45,7 +45,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What has become of all faults, once each of them has struck as often as was asked for.
+    /// What has become of all faults.
     pub(super) async fn faults(&mut self) -> anyhow::Result<Vec<FaultStatus>> {
         ask(&mut self.client, FaultAsk::List).await
     }

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::{FrontEnd, Output, diverges};
+use super::{FrontEnd, Output, Pending, diverges};
 use crate::protocol::crash_votes::Votes;
 use crate::protocol::event::Event;
 use crate::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
 use crate::protocol::ledger::Conclusion;
 use crate::protocol::limits::{PROGRESS_INTERVAL, SILENT_AFTER};
-use crate::protocol::message::{Charge, Message, Phase, Progress};
+use crate::protocol::message::{Charge, Command, Message, Phase, Progress};
 use crate::protocol::policy::SuspicionPolicy;
 use crate::protocol::recipients::Recipients;
 use crate::protocol::strikes::Strikes;
@@ -140,6 +140,8 @@ impl FrontEnd {
         let slowest = replies()
             .filter_map(|(_, reply)| reply.filter(|reply| reply.response == *response))
             .map(|reply| reply.at.since(since))
+            // What came too late for this deadline must not make the next ones longer.
+            .filter(|took| *took <= self.judging.deadline())
             .max();
         let wrong: Vec<(ReplicaId, Incarnation)> = replies()
             .filter_map(|(replica, reply)| {
@@ -158,6 +160,11 @@ impl FrontEnd {
         for sequence in awaited {
             self.conclude(sequence, now);
             self.judge(sequence, now);
+        }
+        let is_barrier = |pending: &&Pending| pending.command == Command::Barrier;
+        let barriers = self.pending.values().filter(is_barrier).filter_map(|pending| pending.sequence);
+        for sequence in barriers.collect::<Vec<_>>() {
+            self.conclude(sequence, now);
         }
     }
 
@@ -225,6 +232,9 @@ impl FrontEnd {
         }
         standing.votes.take_if(|votes| votes.charge.incarnation < charge.incarnation);
         let votes = standing.votes.get_or_insert_with(|| Votes::new(charge));
+        if charge.incarnation < votes.charge.incarnation {
+            return;
+        }
         if let Some(voters) = votes.count(voter, agree, self.config.replicas_len) {
             let heartbeat = self.heartbeats.get(&NodeId::ReplicaManager(charge.replica));
             let process = heartbeat.map_or(0, |(progress, _)| progress.process);

@@ -53,9 +53,7 @@ impl FrontEnd {
                 self.event(Event::NoAgreement { sequence, standing }, now);
                 if is_void {
                     // Whatever the others say, modules that fail are too many: so that all can go on, nobody executes it.
-                    self.event(Event::Voided { sequence }, now);
-                    let message = Message::Void { sequence };
-                    self.outputs.push_back(Output::Transmit { to: Recipients::ReplicaManagers, message });
+                    self.void(sequence, now);
                 }
                 self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }), now);
             }
@@ -64,6 +62,15 @@ impl FrontEnd {
 
     fn conclude_barrier(&mut self, sequence: SequenceNumber, id: RequestId, now: Instant) {
         let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
+        let faults = record.replies.iter().flatten().filter(|reply| reply.outcome().is_none()).count();
+        let is_void = self.config.replicas_len - faults < self.config.tolerance.quorum();
+        if is_void && !matches!(record.conclusion, Some(Conclusion::NoAgreement { .. })) {
+            // Too many modules fail to export their state here, so that no checkpoint can be had at this place.
+            record.conclusion = Some(Conclusion::NoAgreement { at: now });
+            let body = digests_body(record);
+            self.void(sequence, now);
+            return self.finish(id, body, now);
+        }
         let is_awaited = |replica| self.judging.is_awaited(replica, &self.heartbeats, now);
         if !record.is_complete(is_awaited) || record.conclusion.is_some() {
             return;
@@ -113,6 +120,12 @@ impl FrontEnd {
         }
     }
 
+    fn void(&mut self, sequence: SequenceNumber, now: Instant) {
+        self.event(Event::Voided { sequence }, now);
+        let message = Message::Void { sequence };
+        self.outputs.push_back(Output::Transmit { to: Recipients::ReplicaManagers, message });
+    }
+
     /// Answers a request that waits, if it still does.
     fn finish(&mut self, id: RequestId, body: ServerBody, now: Instant) {
         let Some(pending) = self.pending.remove(&id) else { return };
@@ -131,7 +144,10 @@ impl FrontEnd {
     }
 }
 
-/// What each replica said, in words.
+/// Most characters of one replica's words in an event; the module controls them.
+const WORDS_LEN_MAX: usize = 120;
+
+/// What each replica said, in words: the beginning of a long list.
 fn standing(record: &Record) -> String {
     let words = |reply: &Option<ReplyRecord>| match reply.as_ref().map(|reply| &*reply.response) {
         None => "no reply".to_owned(),
@@ -141,7 +157,9 @@ fn standing(record: &Record) -> String {
         Some(Response::Fault(fault)) => fault.to_string(),
     };
     let replies = ReplicaId::first(record.replies.len()).zip(&record.replies);
-    replies.map(|(replica, reply)| format!("{replica}: {}", words(reply))).collect::<Vec<_>>().join("; ")
+    let short =
+        |words: String| words.lines().next().unwrap_or_default().chars().take(WORDS_LEN_MAX).collect::<String>();
+    replies.map(|(replica, reply)| format!("{replica}: {}", short(words(reply)))).collect::<Vec<_>>().join("; ")
 }
 
 /// What is known of a vote that did not come to an end, for a client.

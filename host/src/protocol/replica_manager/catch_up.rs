@@ -12,7 +12,6 @@ use crate::protocol::event::{Cause, Event};
 use crate::protocol::id::{ReplicaId, SequenceNumber};
 use crate::protocol::limits::{FETCH_AGAIN_AFTER, FETCH_TIMEOUT, STATE_LEN_MAX, STATE_PIECE_LEN_MAX};
 use crate::protocol::message::{Certificate, Message, Order};
-use crate::protocol::order_log::OrderLog;
 use crate::protocol::time::Instant;
 
 /// Something that is being fetched, one piece at a time.
@@ -270,11 +269,14 @@ impl ReplicaManager {
         }
         if self.log.end() < sequence || self.log.start() > sequence {
             self.stable.clear();
-            self.log = OrderLog::after(sequence);
+            self.log.begin_after(sequence);
             self.hold_back.forget(sequence);
         }
         self.keep(checkpoint, certificate);
         self.deliver_held_back(now);
-        self.restore(now);
+        match self.life {
+            Life::Blocked { at } if sequence >= at => self.unblock(at, now),
+            _ => self.restore(now),
+        }
     }
 }

@@ -163,7 +163,12 @@ impl ReplicaManager {
                 Command::Request(_) => self.execution.tables.admissions.admit(order.id, order.sequence),
                 Command::Barrier | Command::Void => false,
             };
-            let checkpoint = order.command == Command::Barrier || order.sequence.0.is_multiple_of(checkpoint_every);
+            // Where it is the export that fails, a void order must not ask for it again.
+            let checkpoint = match order.command {
+                Command::Request(_) => order.sequence.0.is_multiple_of(checkpoint_every),
+                Command::Barrier => true,
+                Command::Void => false,
+            };
             let at_executor = execute || checkpoint;
             if at_executor {
                 run.push(Task { order, execute, checkpoint });

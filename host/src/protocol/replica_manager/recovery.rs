@@ -106,6 +106,11 @@ impl ReplicaManager {
             self.event(Event::RecoveryFailed { replica, incarnation, reason: reason.clone() }, now);
             return self.recover(Cause::ImportFailed(reason), now);
         }
+        if recovery.checkpoint < self.log.start() {
+            // Another checkpoint was adopted while the module was being started: the orders between are gone.
+            let checkpoint = recovery.checkpoint;
+            return self.recover(Cause::Behind(checkpoint), now);
+        }
         recovery.ready_after = now.since(recovery.began_at);
         recovery.target = self.log.end();
         let Restoring(recovery) = std::mem::replace(&mut self.life, Voting) else {

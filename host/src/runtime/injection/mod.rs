@@ -90,6 +90,8 @@ impl Injection {
             self.reports.push_back(Message::FaultReport { id, fired: 0, is_over: true, refused });
             return;
         }
+        // A process that is new may be told twice.
+        self.remove(id);
         let mut trigger = Trigger::new(id, fault, now);
         self.report_at = Some(now + FAULT_REPORT_INTERVAL);
         match trigger.kind() {

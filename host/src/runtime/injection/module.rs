@@ -1,9 +1,9 @@
 //! Faults of a module, around whatever module there is.
 //!
-//! They strike at requests that are executed for the first time; what a replica executes again while it is brought back is left alone,
-//! unless it is the very request that the fault ended it at.
+//! They strike at requests that this process executes for the first time; what a replica executes again while it is brought back is left
+//! alone, unless it is the very request that the fault ended it at. A new process knows no earlier ones.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::market::{
@@ -22,6 +22,8 @@ pub struct ModuleFaults {
     clock: Clock,
     /// Whether there are any, so that calls without faults cost nothing.
     any: AtomicBool,
+    /// The newest request that a module was called with in this process.
+    newest: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -29,19 +31,17 @@ pub struct ModuleFaults {
 #[derive(Debug, Default)]
 struct State {
     triggers: Vec<Trigger>,
-    /// The newest request that a module was called with.
-    newest: u64,
     /// Grows with each instance; calls of earlier ones that do not come back are given up.
     life: u64,
-    /// The fault that a call is held up by.
-    waiting: Option<FaultId>,
+    /// The faults that hold up a call, or are about to.
+    waiting: Vec<FaultId>,
 }
 
 impl ModuleFaults {
     /// No faults.
     pub fn new(clock: Clock) -> Arc<ModuleFaults> {
-        let (any, state, changed) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
-        Arc::new(ModuleFaults { clock, any, state, changed })
+        let (any, newest) = (AtomicBool::new(false), AtomicU64::new(0));
+        Arc::new(ModuleFaults { clock, any, newest, state: Mutex::default(), changed: Condvar::new() })
     }
 
     /// Lets a function change the faults.
@@ -65,8 +65,8 @@ impl ModuleFaults {
         }
         let mut state = self.lock();
         state.triggers.iter().for_each(&mut tell);
-        let waiting = state.waiting;
-        state.triggers.retain(|trigger| !trigger.is_over(now) || waiting == Some(trigger.id));
+        let State { triggers, waiting, .. } = &mut *state;
+        triggers.retain(|trigger| !trigger.is_over(now) || waiting.contains(&trigger.id));
         self.any.store(!state.triggers.is_empty(), Ordering::Relaxed);
     }
 
@@ -88,14 +88,9 @@ impl ModuleFaults {
     }
 
     /// What strikes at this request.
-    fn strikes(&self, context: Context, request: &Request) -> Vec<(FaultId, FaultKind)> {
+    fn strikes(&self, request: &Request) -> Vec<(FaultId, FaultKind)> {
         let now = self.clock.now();
         let mut state = self.lock();
-        let is_repeated = context.sequence_number < state.newest;
-        state.newest = state.newest.max(context.sequence_number);
-        if is_repeated {
-            return Vec::new();
-        }
         let operation = request.operation.name();
         let is_meant = |trigger: &&mut Trigger| trigger.fault.operation.as_ref().is_none_or(|name| name == operation);
         let strikes = state
@@ -103,13 +98,15 @@ impl ModuleFaults {
             .iter_mut()
             .filter(is_meant)
             .filter_map(|trigger| trigger.fires(now).then_some((trigger.id, trigger.kind())));
-        strikes.collect()
+        let strikes: Vec<_> = strikes.collect();
+        let waits = |(_, kind): &&(FaultId, FaultKind)| matches!(kind, FaultKind::Mute | FaultKind::Slow(_));
+        state.waiting = strikes.iter().filter(waits).map(|(id, _)| *id).collect();
+        strikes
     }
 
     /// Waits until this time, or until the fault is gone or the instance's life has ended. True if the instance is to go on.
     fn wait(&self, id: FaultId, life: u64, until: Option<Instant>) -> bool {
         let mut state = self.lock();
-        state.waiting = Some(id);
         let goes_on = loop {
             let now = self.clock.now();
             let trigger = state.triggers.iter().find(|trigger| trigger.id == id);
@@ -128,7 +125,7 @@ impl ModuleFaults {
                 }
             };
         };
-        state.waiting = None;
+        state.waiting.retain(|waiting| *waiting != id);
         goes_on
     }
 
@@ -147,10 +144,11 @@ pub struct Injected<M> {
 
 impl<M: Module> Module for Injected<M> {
     fn execute(&mut self, context: Context, request: &Request) -> Result<Outcome, GuestFault> {
-        if !self.faults.any.load(Ordering::Relaxed) {
+        let newest = self.faults.newest.fetch_max(context.sequence_number, Ordering::Relaxed);
+        if !self.faults.any.load(Ordering::Relaxed) || context.sequence_number < newest {
             return self.module.execute(context, request);
         }
-        let strikes = self.faults.strikes(context, request);
+        let strikes = self.faults.strikes(request);
         for (id, kind) in &strikes {
             let until = match kind {
                 FaultKind::Trap => return Err(GuestFault::Trap("injected with `dsms fault`".to_owned())),
@@ -266,7 +264,7 @@ mod tests {
             let mut module = faults.around(NativeMarket::new());
             std::thread::spawn(move || ask(&mut module, sequence, GET))
         };
-        let is_waiting = |faults: &ModuleFaults| faults.lock().waiting.is_some();
+        let is_waiting = |faults: &ModuleFaults| !faults.lock().waiting.is_empty();
         let first = call(1);
         while !is_waiting(&faults) {
             std::thread::yield_now();
@@ -280,6 +278,20 @@ mod tests {
         }
         faults.change(Vec::clear);
         assert_eq!(second.join().unwrap(), Ok(nothing()));
+    }
+
+    #[test]
+    fn a_fault_that_waits_for_another_one_to_pass_is_not_forgotten_meanwhile() {
+        let once = |kind| Fault { count: Some(1), ..Fault::of(kind) };
+        let faults = faults(&[once(FaultKind::Slow(Duration::from_millis(1))), once(FaultKind::Mute)]);
+        let mut module = faults.around(NativeMarket::new());
+        let call = std::thread::spawn(move || ask(&mut module, 1, GET));
+        while faults.lock().waiting.len() != 1 {
+            faults.settle(faults.clock.now(), |_| ());
+            std::thread::yield_now();
+        }
+        faults.give_up();
+        assert_eq!(call.join().unwrap(), Err(GuestFault::Finished), "it was mute after it was slow");
     }
 
     #[test]
