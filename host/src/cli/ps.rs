@@ -56,8 +56,19 @@ pub fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The columns of the table: words to the left, numbers to the right.
-const HEADINGS: [&str; 10] =
-    ["NODE", "STATE", "ADDRESS", "MODULE", "WRONG", "RESTARTS", "SEQUENCE", "LAG", "LAST SEEN", "PROCESS"];
+const HEADINGS: [&str; 11] = [
+    "NODE",
+    "STATE",
+    "ADDRESS",
+    "MODULE",
+    "WRONG",
+    "INCARNATION",
+    "RESTARTS",
+    "SEQUENCE",
+    "LAG",
+    "LAST SEEN",
+    "PROCESS",
+];
 
 /// How many of them hold words.
 const WORDS_LEN: usize = 4;
@@ -108,7 +119,7 @@ impl Row {
         }
     }
 
-    fn cells(&self) -> [String; 10] {
+    fn cells(&self) -> [String; 11] {
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         let digest = self.module_digest.as_deref().map(|digest| digest[..12].to_owned());
         let module = match (&self.module, digest) {
@@ -121,6 +132,7 @@ impl Row {
             or_dash(self.address.clone()),
             or_dash(module),
             or_dash(self.wrong_len.map(|len| format!("{len}/{STRIKES_MAX}"))),
+            or_dash(self.incarnation.map(|incarnation| incarnation.to_string())),
             or_dash(self.restarts().map(|restarts| restarts.to_string())),
             or_dash(self.sequence.map(|sequence| sequence.to_string())),
             or_dash(self.lag.map(|lag| lag.to_string())),
@@ -170,7 +182,7 @@ fn module_name(config: &ClusterConfig, node: NodeId, digest: Option<Digest>) -> 
 }
 
 fn print_table(rows: &[Row]) {
-    let cells: Vec<[String; 10]> =
+    let cells: Vec<[String; 11]> =
         std::iter::once(HEADINGS.map(str::to_owned)).chain(rows.iter().map(Row::cells)).collect();
     let widths: Vec<usize> = (0..HEADINGS.len())
         .map(|column| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))

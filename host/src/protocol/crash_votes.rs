@@ -327,6 +327,18 @@ mod tests {
     }
 
     #[test]
+    fn what_disproves_a_suspicion_does_not_disprove_a_later_one() {
+        let mut watch = watch();
+        watch.on_suspect(charge(1));
+        watch.on_suspect(Charge { sequence: SequenceNumber(20), ..charge(1) });
+        watch.on_progress(replica(3), &progress(1, 12, 20), millis(100));
+        assert!(watch.is_open(), "it has executed the first of them only");
+        others_live_until(&mut watch, 4000);
+        watch.on_progress(replica(3), &progress(1, 12, 20), millis(4000));
+        assert_eq!(agrees(&mut watch, 4000), Some(true), "it stands still");
+    }
+
+    #[test]
     fn a_majority_of_all_managers_decides_once() {
         let mut watch = watch();
         assert!(!watch.on_vote(replica(2), charge(1), true));

@@ -134,4 +134,15 @@ mod tests {
         log.push(order(4));
         assert_eq!(log.order(SequenceNumber(4)).unwrap().command, Command::Void);
     }
+
+    #[test]
+    fn what_becomes_void_stays_void_when_the_log_begins_anew_before_it() {
+        let mut log = log(3);
+        log.void(SequenceNumber(5));
+        log.void(SequenceNumber(9));
+        log.begin_after(SequenceNumber(7));
+        (8..=9).for_each(|sequence| log.push(order(sequence)));
+        assert_eq!(log.order(SequenceNumber(8)).unwrap().command, Command::Barrier);
+        assert_eq!(log.order(SequenceNumber(9)).unwrap().command, Command::Void);
+    }
 }

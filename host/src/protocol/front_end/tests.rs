@@ -450,3 +450,21 @@ fn who_wants_a_checkpoint_while_one_is_taken_gets_another_one_after_it() {
     }
     assert_eq!(bench.drain(), ["submit"], "who asked meanwhile may have been too late for the first");
 }
+
+#[test]
+fn a_barrier_that_is_still_waited_for_ends_when_its_replica_is_not_waited_for_any_more() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.client(CONNECTION, ClientMessage::Digest { number: RequestNumber(1) });
+    let id = RequestId { client: ClientId(7), number: RequestNumber(1) };
+    let sequenced = Message::Sequenced { id, sequence: SequenceNumber(1) };
+    bench.front_end.handle_message(NodeId::Sequencer, sequenced, bench.now);
+    for number in 1..=2 {
+        let response = Response::StateDigest(Digest::of_bytes(b"state"));
+        let reply = Reply { sequence: SequenceNumber(1), incarnation: Incarnation(1), response };
+        let from = NodeId::ReplicaManager(ReplicaId::new(number).unwrap());
+        bench.front_end.handle_message(from, Message::Reply(reply), bench.now);
+    }
+    assert!(!bench.drain().iter().any(|line| line.contains("Digests")), "the third is waited for");
+    bench.progress(3, 2, Phase::Recovering);
+    assert!(bench.drain().iter().any(|line| line.contains("Digests")));
+}

@@ -1,6 +1,6 @@
 //! What every faulty module is built on: the reference market, and the contract's exports around it.
 //!
-//! A faulty module is a type that implements [`Faulty`], given to [`export!`]. It says only what it does otherwise than the
+//! A faulty module is a type that implements `Faulty`, given to `export!`. It says only what it does otherwise than the
 //! reference module; whatever it leaves alone is right.
 
 #![cfg(target_family = "wasm")]
