@@ -145,10 +145,13 @@ impl Cluster {
         Pid::from_child(&self.up)
     }
 
-    /// Waits for a log line that contains all of these words.
+    /// Waits for a log line that contains all of these words, after the last one that was waited for. Lines of two processes that are
+    /// close to each other may come in either order.
     pub fn wait_for_log(&self, words: &[&str]) -> String {
+        let patience = Stopwatch::start();
         loop {
-            let line = self.log.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("no log line says {words:?}"));
+            let left = DEADLINE.saturating_sub(patience.elapsed());
+            let line = self.log.recv_timeout(left).unwrap_or_else(|_| panic!("no log line says {words:?}"));
             if words.iter().all(|word| line.contains(word)) {
                 return line;
             }
