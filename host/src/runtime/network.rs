@@ -160,7 +160,7 @@ impl Network {
             match self.endpoint.poll_message(passed_over)? {
                 // Only the front end speaks of faults.
                 (NodeId::FrontEnd, Ok(message)) => {
-                    if let Some(message) = self.injection.take(message, self.clock.now()) {
+                    if let Some(message) = self.injection.take(message) {
                         return Some((NodeId::FrontEnd, message));
                     }
                 }
@@ -172,7 +172,7 @@ impl Network {
 
     /// Queues a message; [`Network::flush`] sends it.
     pub fn send(&mut self, to: Recipients, message: &Message) {
-        let garbled = self.injection.garble(message, self.clock.now());
+        let garbled = self.injection.garble(message);
         let message = garbled.as_ref().unwrap_or(message);
         for NotSent { to, error } in self.endpoint.send(to, message) {
             self.log.warn(format_args!("not sent {} to={to} reason=\"{error}\"", message.name()));
@@ -186,7 +186,7 @@ impl Network {
 
     /// Takes a message about a fault of this node in, on the node that others get theirs from.
     pub fn inject(&mut self, message: Message) {
-        let _taken = self.injection.take(message, self.clock.now());
+        let _taken = self.injection.take(message);
     }
 
     /// The faults of this node's module.

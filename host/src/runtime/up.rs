@@ -177,23 +177,8 @@ impl Cluster {
     pub async fn watch(&mut self, stop: &mut Stop) -> Result<(), UpError> {
         loop {
             let restart_at = self.nodes.iter().filter_map(|node| node.restarts.due_at()).min();
-            let patience = restart_at.map(|at| at.since(self.clock.now()));
-            let restart_due = async {
-                match patience {
-                    Some(patience) => drop(tokio::time::timeout(patience, std::future::pending::<()>()).await),
-                    None => std::future::pending().await,
-                }
-            };
             let resume_at = self.nodes.iter().filter_map(|node| node.resume_at).min();
-            let clock = self.clock;
-            let resume_due = async move {
-                match resume_at {
-                    None => std::future::pending().await,
-                    Some(at) => {
-                        let _due = tokio::time::timeout(at.since(clock.now()), std::future::pending::<()>()).await;
-                    }
-                }
-            };
+            let (restart_due, resume_due) = (until(restart_at, self.clock), until(resume_at, self.clock));
             tokio::select! {
                 happening = self.happenings.recv() => match happening.expect("this cluster keeps a sender") {
                     Happening::Ready => {}
@@ -389,6 +374,14 @@ fn spawn_node(
         tokio::spawn(listen(stdout, id, process, happened.clone()));
     }
     Ok(Node { id, child, lifeline, ended: false, restarts: Restarts::of(process), resume_at: None })
+}
+
+/// Waits until this time; for ever if there is none.
+async fn until(at: Option<Instant>, clock: Clock) {
+    match at {
+        Some(at) => drop(tokio::time::timeout(at.since(clock.now()), std::future::pending::<()>()).await),
+        None => std::future::pending().await,
+    }
 }
 
 /// Gives every address without a port a free one of this machine. The sockets are held until all are drawn, so no two are equal.

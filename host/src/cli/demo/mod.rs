@@ -1,8 +1,9 @@
 //! `dsms demo`: what the whole is about, in some 20 seconds.
 
 use std::fs::{DirBuilder, File};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::protocol::fault::{Fault, FaultKind};
 use crate::protocol::id::ReplicaId;
 use crate::protocol::quorum::Tolerance;
 use crate::protocol::strikes::STRIKES_MAX;
+use crate::protocol::time::Instant;
 use crate::runtime::clock::Clock;
 use crate::runtime::stop::Stop;
 use crate::runtime::up::{Cluster, LogTo};
@@ -71,7 +73,7 @@ async fn play(args: &DemoArgs, directory: &Path) -> anyhow::Result<Verdict> {
     let mut verdict = Verdict::default();
     say!("dsms demo, seed {}: {CLIENTS_LEN} clients ask all the while, and things go wrong\n", args.seed);
     for act in [Act::OneAfterTheOther, Act::BothAtOnce] {
-        let directory = directory.join(act.mode_name());
+        let directory = directory.join(act.directory_name());
         DirBuilder::new().mode(0o700).create(&directory)?;
         let mut config = ClusterConfig::for_mode(act.mode(), None, Vec::new())?;
         config.allow_faults = true;
@@ -107,17 +109,18 @@ impl Act {
         }
     }
 
-    fn mode_name(self) -> PathBuf {
+    /// Where its cluster and the log of it are.
+    fn directory_name(self) -> &'static str {
         match self {
-            Act::OneAfterTheOther => "byzantine".into(),
-            Act::BothAtOnce => "both".into(),
+            Act::OneAfterTheOther => "byzantine",
+            Act::BothAtOnce => "both",
         }
     }
 }
 
 async fn perform(
     act: Act,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     seed: u64,
     narrator: &Narrator,
     verdict: &mut Verdict,
@@ -225,7 +228,7 @@ async fn see_back(
 /// Tells the story, with the time since it began.
 struct Narrator {
     clock: Clock,
-    started_at: crate::protocol::time::Instant,
+    started_at: Instant,
 }
 
 impl Narrator {

@@ -48,11 +48,10 @@ impl FrontEnd {
             Decision::Impossible => {
                 record.conclusion = Some(Conclusion::NoAgreement { at: now });
                 let (message, standing) = (no_agreement(record, self.config.tolerance.quorum()), standing(record));
-                let faults = record.replies.iter().flatten().filter(|reply| reply.outcome().is_none()).count();
-                let is_void = self.config.replicas_len - faults < self.config.tolerance.quorum();
+                let is_void = is_void(record, self.config.tolerance.quorum());
                 self.event(Event::NoAgreement { sequence, standing }, now);
                 if is_void {
-                    // Whatever the others say, modules that fail are too many: so that all can go on, nobody executes it.
+                    // So that all can go on, nobody executes it.
                     self.void(sequence, now);
                 }
                 self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }), now);
@@ -62,9 +61,9 @@ impl FrontEnd {
 
     fn conclude_barrier(&mut self, sequence: SequenceNumber, id: RequestId, now: Instant) {
         let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
-        let faults = record.replies.iter().flatten().filter(|reply| reply.outcome().is_none()).count();
-        let is_void = self.config.replicas_len - faults < self.config.tolerance.quorum();
-        if is_void && !matches!(record.conclusion, Some(Conclusion::NoAgreement { .. })) {
+        if is_void(record, self.config.tolerance.quorum())
+            && !matches!(record.conclusion, Some(Conclusion::NoAgreement { .. }))
+        {
             // Too many modules fail to export their state here, so that no checkpoint can be had at this place.
             record.conclusion = Some(Conclusion::NoAgreement { at: now });
             let body = digests_body(record);
@@ -142,6 +141,12 @@ impl FrontEnd {
         }
         self.answer(*last, id.number, body);
     }
+}
+
+/// Whether modules that fail are so many that no quorum is left, whatever the others say.
+fn is_void(record: &Record, quorum: usize) -> bool {
+    let can_reply = |reply: &&Option<ReplyRecord>| reply.as_ref().is_none_or(|reply| reply.outcome().is_some());
+    record.replies.iter().filter(can_reply).count() < quorum
 }
 
 /// Most characters of one replica's words in an event; the module controls them.

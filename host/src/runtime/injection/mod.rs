@@ -34,6 +34,7 @@ const DYING_PATIENCE: Duration = Duration::from_millis(200);
 pub struct Injection {
     is_allowed: bool,
     is_supervised: bool,
+    clock: Clock,
     /// The faults of its links.
     pub links: Links,
     module: Arc<ModuleFaults>,
@@ -52,6 +53,7 @@ impl Injection {
         Injection {
             is_allowed,
             is_supervised,
+            clock,
             links: Links::default(),
             module: ModuleFaults::new(clock),
             others: Vec::new(),
@@ -68,9 +70,9 @@ impl Injection {
     }
 
     /// Takes a message in if it is about faults; otherwise gives it back.
-    pub fn take(&mut self, message: Message, now: Instant) -> Option<Message> {
+    pub fn take(&mut self, message: Message) -> Option<Message> {
         match message {
-            Message::AddFault { id, fault } => self.add(id, *fault, now),
+            Message::AddFault { id, fault } => self.add(id, *fault, self.clock.now()),
             Message::RemoveFault { id } => self.remove(id),
             other => return Some(other),
         }
@@ -117,8 +119,9 @@ impl Injection {
     }
 
     /// A state is about to be served to another manager: garbles it if that was asked for.
-    pub fn garble(&mut self, message: &Message, now: Instant) -> Option<Message> {
+    pub fn garble(&mut self, message: &Message) -> Option<Message> {
         let Message::State { sequence, offset, len, bytes } = message else { return None };
+        let now = self.clock.now();
         let garbles = |trigger: &mut Trigger| trigger.kind() == FaultKind::WrongSnapshot && trigger.fires(now);
         if bytes.is_empty() || !self.others.iter_mut().any(garbles) {
             return None;
