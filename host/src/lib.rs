@@ -28,4 +28,5 @@ pub mod protocol;
 pub mod runtime;
 pub mod sandbox;
 pub mod seal;
+pub mod simulation;
 pub mod workload;

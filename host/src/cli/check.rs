@@ -9,15 +9,13 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::module::REFERENCE;
 use super::output::say;
 use crate::market::Digest;
 use crate::sandbox::{
     CacheStatus, ContractReport, Engine, GoldenSummary, LoadError, LoadedModule, Origin, SandboxLimits,
     reference_module, run_golden,
 };
-
-/// The module name that stands for the one that is built into the host.
-const REFERENCE: &str = "reference";
 
 /// Failures that are printed in full; the rest is counted. A module that answers everything wrongly fails every rule.
 const FAILURES_SHOWN_MAX: usize = 10;

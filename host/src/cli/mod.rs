@@ -12,10 +12,13 @@ mod demo;
 mod digest;
 mod fault;
 mod log;
+mod module;
 mod node;
 mod output;
 mod ps;
+mod replay;
 mod sh;
+mod sim;
 mod up;
 mod why;
 
@@ -48,6 +51,8 @@ enum Command {
     Digest(digest::DigestArgs),
     Fault(fault::FaultArgs),
     Check(check::CheckArgs),
+    Sim(sim::SimArgs),
+    Replay(replay::ReplayArgs),
     Bench(bench::BenchArgs),
 }
 
@@ -74,6 +79,8 @@ pub fn run() -> ExitCode {
         Command::Digest(args) => digest::run(args),
         Command::Fault(args) => fault::run(args),
         Command::Check(args) => check::run(args),
+        Command::Sim(args) => sim::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Bench(args) => bench::run(args),
     };
     ended.unwrap_or_else(|error| {

@@ -43,7 +43,8 @@ pub struct UpArgs {
     config: Option<PathBuf>,
 }
 
-fn parse_mode(text: &str) -> Result<Tolerance, String> {
+/// Reads a mode by its name.
+pub(super) fn parse_mode(text: &str) -> Result<Tolerance, String> {
     let named = Tolerance::NAMED.iter().find(|(name, _)| *name == text);
     named.map(|(_, tolerance)| *tolerance).ok_or_else(|| "expected byzantine, crash or both".to_owned())
 }

@@ -9,6 +9,7 @@ mod answer;
 mod date;
 mod digest;
 mod id;
+mod invariants;
 mod module;
 mod operation;
 mod outcome;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::channel::limits::BACKLOG_LEN_MAX;
 use super::channel::{Channel, ChannelConfig, ChannelEvent, Counters, Datagram, DropReason, SendError};
 use super::id::{NodeId, SessionId};
 use super::message::Message;
@@ -109,6 +110,11 @@ impl Endpoint {
     /// How many bytes wait for a peer, or for its acknowledgement.
     pub fn backlog_len(&self, peer: NodeId) -> usize {
         self.channels.get(&peer).map_or(0, Channel::backlog_len)
+    }
+
+    /// Every queue that others can make grow: what it holds, how long it is, and its bound.
+    pub fn queues(&self) -> impl Iterator<Item = (&'static str, usize, usize)> {
+        self.channels.values().map(|channel| ("bytes for a peer", channel.backlog_len(), BACKLOG_LEN_MAX))
     }
 
     /// Each peer with its channel's counters and measured round-trip time.

@@ -39,6 +39,16 @@ impl EventLog {
         }
     }
 
+    /// How many events are kept.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// The first events after this index, as many as go into one answer.
     pub fn after(&self, index: u64) -> Vec<EventRecord> {
         let first = self.last_index - self.records.len() as u64;

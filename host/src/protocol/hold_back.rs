@@ -32,6 +32,16 @@ impl HoldBack {
         self.orders = self.orders.split_off(&up_to.next());
     }
 
+    /// How many orders are held back.
+    pub fn len(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.orders.is_empty()
+    }
+
     /// Whether one more would go beyond the bound.
     pub fn is_full(&self) -> bool {
         self.orders.len() >= HOLD_BACK_LEN_MAX

@@ -97,6 +97,16 @@ impl Ledger {
         self.records.get(self.place(sequence)?)
     }
 
+    /// How many places are held.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// The oldest and the newest place held; `None` while nothing is.
     pub fn range(&self) -> Option<(SequenceNumber, SequenceNumber)> {
         Some((self.first, self.records.back()?.sequence))

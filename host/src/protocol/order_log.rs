@@ -38,6 +38,16 @@ impl OrderLog {
         SequenceNumber(self.after.0 + self.orders.len() as u64)
     }
 
+    /// How many orders are held.
+    pub fn len(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.orders.is_empty()
+    }
+
     /// Appends the next order. When the log is full, the oldest one goes: nobody can execute from there any more.
     pub fn push(&mut self, mut order: Order) {
         assert_eq!(order.sequence, self.end().next(), "the log has no gap");

@@ -110,7 +110,7 @@ fn round_trip<M: Module>(
         move |fault: GuestFault| (expected, fault.to_string())
     };
     let state = module.export_state().map_err(fault("export-state"))?;
-    if let Some(broken) = broken_invariant(&state) {
+    if let Err(broken) = state.check_invariants() {
         return Err(("an exported state that keeps the invariants".to_owned(), broken));
     }
     let mut successor = start().map_err(fault("the instantiation of a successor"))?;
@@ -122,32 +122,6 @@ fn round_trip<M: Module>(
         return Err((format!("after an import the same state, {}", text_of(&state)), text_of(&again)));
     }
     Ok(())
-}
-
-/// The first invariant of the market specification, section 2, that a state in canonical order breaks.
-fn broken_invariant(state: &MarketState) -> Option<String> {
-    if let Some(twice) = state.shares.windows(2).find(|pair| pair[0].share == pair[1].share) {
-        return Some(format!("the share {} is there twice", twice[0].share));
-    }
-    let key = |at: usize| (state.holdings[at].buyer, state.holdings[at].share);
-    if let Some(at) = (1..state.holdings.len()).find(|at| key(at - 1) == key(*at)) {
-        return Some(format!("the holding {} {} is there twice", key(at).0, key(at).1));
-    }
-    for holding in &state.holdings {
-        if holding.units == 0 {
-            return Some(format!("the holding {} {} has no units", holding.buyer, holding.share));
-        }
-        if !state.shares.iter().any(|share| share.share == holding.share) {
-            return Some(format!("{} holds {}, which does not exist", holding.buyer, holding.share));
-        }
-    }
-    state.shares.iter().find_map(|share| {
-        let of_share = state.holdings.iter().filter(|holding| holding.share == share.share);
-        let held: u64 = of_share.map(|holding| u64::from(holding.units)).sum();
-        let balanced = u64::from(share.capacity) == u64::from(share.available) + held;
-        let words = || format!("{}: capacity {} is not {} + {held}", share.share, share.capacity, share.available);
-        (!balanced).then(words)
-    })
 }
 
 fn text_of(state: &MarketState) -> String {

@@ -62,6 +62,11 @@ impl Judging {
         self.slowest.map_or(deadline_start, |slowest| 2 * slowest).clamp(deadline_floor, deadline_ceiling)
     }
 
+    /// How many orders are not judged yet.
+    pub(super) fn awaited_len(&self) -> usize {
+        self.awaited.len()
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         self.due.front().map(|(_, since)| (*since + self.deadline(), "reply"))
     }

@@ -22,7 +22,7 @@ use super::event::Event;
 use super::event_log::EventLog;
 use super::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
 use super::ledger::{Asked, Conclusion, Ledger, ReplyRecord};
-use super::limits::PENDING_LEN_MAX;
+use super::limits::{EVENTS_LEN_MAX, LEDGER_LEN_MAX, PENDING_LEN_MAX};
 use super::message::{Certificate, Command, Message, Phase, Progress, Reply, Response};
 use super::policy::SuspicionPolicy;
 use super::quorum::Tolerance;
@@ -219,6 +219,16 @@ impl FrontEnd {
     /// Drain to `None` after every `handle_*`, before the next one.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Every queue that others can make grow: what it holds, how long it is, and its bound.
+    pub fn queues(&self) -> [(&'static str, usize, usize); 4] {
+        [
+            ("pending requests", self.pending.len(), PENDING_LEN_MAX),
+            ("ledger records", self.ledger.len(), LEDGER_LEN_MAX),
+            ("orders that are not judged", self.judging.awaited_len(), LEDGER_LEN_MAX),
+            ("events", self.events.len(), EVENTS_LEN_MAX),
+        ]
     }
 
     fn on_bad_request(&mut self, connection: ConnectionId, number: RequestNumber, refused: BadRequest) {

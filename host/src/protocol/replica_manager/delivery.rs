@@ -52,6 +52,16 @@ impl Execution {
         }
     }
 
+    /// How many runs are at the executor.
+    pub(super) fn runs_len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Whether the executor is to export the state.
+    pub(super) fn is_exporting(&self) -> bool {
+        self.awaits_checkpoint
+    }
+
     /// Forgets what is at the executor; this life has ended.
     pub(super) fn stop(&mut self) {
         self.in_progress.clear();

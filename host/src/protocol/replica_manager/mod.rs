@@ -24,7 +24,9 @@ use super::event::Event;
 use super::hold_back::HoldBack;
 use super::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
 use super::ladder::Ladder;
-use super::limits::{ABSENCE_MIN, PROGRESS_INTERVAL};
+use super::limits::{
+    ABSENCE_MIN, CERTIFICATES_LEN_MAX, HOLD_BACK_LEN_MAX, LOG_LEN_MAX, PROGRESS_INTERVAL, RUNS_LEN_MAX, STABLE_LEN_MAX,
+};
 use super::message::{Certificate, Message, Order, Phase, Progress};
 use super::order_log::OrderLog;
 use super::policy::{RecoveryPolicy, SuspicionPolicy};
@@ -258,6 +260,32 @@ impl ReplicaManager {
             Life::Voting => Phase::Voting,
             Life::Quarantined => Phase::Quarantined,
         }
+    }
+
+    /// The orders that it has delivered.
+    pub fn log(&self) -> &OrderLog {
+        &self.log
+    }
+
+    /// The last place that its replica has executed in its present life.
+    pub fn executed(&self) -> SequenceNumber {
+        self.execution.executed
+    }
+
+    /// Whether a checkpoint is being taken, or waits to be certified.
+    pub fn is_checkpointing(&self) -> bool {
+        self.execution.is_exporting() || !self.candidates.is_empty()
+    }
+
+    /// Every queue that others can make grow: what it holds, how long it is, and its bound.
+    pub fn queues(&self) -> [(&'static str, usize, usize); 5] {
+        [
+            ("orders in the log", self.log.len(), LOG_LEN_MAX),
+            ("orders held back", self.hold_back.len(), HOLD_BACK_LEN_MAX),
+            ("runs at the executor", self.execution.runs_len(), RUNS_LEN_MAX),
+            ("checkpoints to be certified", self.candidates.len(), CERTIFICATES_LEN_MAX),
+            ("certified checkpoints", self.stable.len(), STABLE_LEN_MAX),
+        ]
     }
 
     fn on_progress_timeout(&mut self, now: Instant) {

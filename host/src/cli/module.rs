@@ -1,0 +1,42 @@
+//! Modules by the names that people give on the command line.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::protocol::limits::REPLICAS_LEN_MAX;
+use crate::sandbox::{Engine, LoadedModule, Origin, SandboxLimits, reference_module};
+use crate::simulation::replica::{MakeModule, native};
+
+/// The module name that stands for the one that is built into the host.
+pub const REFERENCE: &str = "reference";
+
+/// Loads a module: a .wasm file, or the embedded one. Says so when it had to be compiled, which may take a while.
+pub fn load_module(engine: &Engine, name: &str) -> anyhow::Result<LoadedModule> {
+    let loaded = match name {
+        REFERENCE => engine.load(reference_module()),
+        path => engine.load_file(path.as_ref()),
+    };
+    let loaded = loaded.with_context(|| format!("module {name}"))?;
+    if loaded.origin() == Origin::Compiled {
+        eprintln!("dsms: compiled module {name}, digest {}", loaded.digest().short());
+    }
+    Ok(loaded)
+}
+
+/// What makes the simulator's modules: the named ones in the sandbox, or the reference market, called natively, if none is named. One
+/// name is for all replicas, several are for each in turn, and a spare is the same module again.
+pub fn make_modules(names: &[String]) -> anyhow::Result<MakeModule> {
+    if names.is_empty() {
+        return Ok(native());
+    }
+    if names.len() > REPLICAS_LEN_MAX {
+        anyhow::bail!("--module is given {} times; a cluster has at most {REPLICAS_LEN_MAX} replicas", names.len());
+    }
+    let engine = Engine::new(SandboxLimits::default())?;
+    let loaded: Vec<LoadedModule> = names.iter().map(|name| load_module(&engine, name)).collect::<Result<_, _>>()?;
+    Ok(Arc::new(move |replica, _spare| {
+        let module = &loaded[replica.index() % loaded.len()];
+        Ok(Box::new(module.instantiate()?))
+    }))
+}

@@ -1,0 +1,180 @@
+//! Draws the plan of a run from a seed.
+
+use super::fault::{FaultKind, KINDS, Place, PlannedFault, Realm};
+use super::random::Random;
+use super::scenario::{FORMAT, PlannedRequest, Scenario};
+use super::workload::Workload;
+use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::quorum::Tolerance;
+
+/// Requests of one run, unless somebody asks for another number.
+pub const REQUESTS_LEN_DEFAULT: usize = 200;
+
+/// Virtual time in which requests are sent, in milliseconds.
+const LOAD_MS: u64 = 6000;
+
+/// The first requests come after this: by then a cluster without faults is ready.
+const LOAD_FROM_MS: u64 = 300;
+
+/// What is left to choose when a run is drawn.
+#[derive(Clone, Debug)]
+pub struct DrawOptions {
+    /// The mode; any of the three named ones otherwise.
+    pub tolerance: Option<Tolerance>,
+    /// The kinds of faults that may be in it, by name; all of them otherwise.
+    pub faults: Option<Vec<&'static str>>,
+    /// How many requests.
+    pub requests_len: usize,
+    /// The replicas' modules; native otherwise.
+    pub modules: Vec<String>,
+}
+
+impl Default for DrawOptions {
+    fn default() -> DrawOptions {
+        DrawOptions { tolerance: None, faults: None, requests_len: REQUESTS_LEN_DEFAULT, modules: Vec::new() }
+    }
+}
+
+/// The run of this seed.
+pub fn draw(seed: u64, options: &DrawOptions) -> Scenario {
+    let mut random = Random::of(seed, "plan");
+    let named = Tolerance::NAMED.map(|(_, tolerance)| tolerance);
+    let drawn = *random.pick(&named);
+    let tolerance = options.tolerance.unwrap_or(drawn);
+    let replicas = tolerance.replicas_len_min();
+    let mut scenario = Scenario {
+        format: FORMAT.to_owned(),
+        seed,
+        wrong: tolerance.wrong,
+        crashed: tolerance.crashed,
+        replicas,
+        spares: usize::from(random.per_mille(200)),
+        checkpoint_every: random.between(10, 60),
+        latency_us: random.between(50, 1500),
+        jitter_us: random.between(0, 500),
+        call_us: random.between(1, 300),
+        modules: options.modules.clone(),
+        requests: requests(&mut random, seed, options.requests_len),
+        faults: Vec::new(),
+    };
+    let clients_len = scenario.clients_len();
+    let is_allowed = |kind: &&FaultKind| {
+        let is_asked_for = options.faults.as_ref().is_none_or(|names| names.contains(&kind.name()));
+        // Where nobody may be wrong, a wrong outcome may be released: there would be no law to hold the run to.
+        is_asked_for && (tolerance.wrong > 0 || !kind.makes_wrong())
+    };
+    let kinds: Vec<FaultKind> = KINDS.iter().filter(is_allowed).copied().collect();
+    if !kinds.is_empty() {
+        let faults_len = random.between(1, 8);
+        scenario.faults = (0..faults_len).map(|_| fault(&mut random, &kinds, replicas, clients_len)).collect();
+        scenario.faults.sort_by_key(|fault| (fault.at_ms, fault.place));
+    }
+    scenario
+}
+
+fn requests(random: &mut Random, seed: u64, len: usize) -> Vec<PlannedRequest> {
+    let clients_len = random.between(1, 5) as usize;
+    // Some loads have a pause in the middle, so that faults strike at a cluster that does nothing.
+    let pause = random.per_mille(400).then(|| random.between(LOAD_FROM_MS, LOAD_MS / 2));
+    // Half of the requests come alone, the others in bursts, so that some are under way at most times.
+    let bursts: Vec<u64> = (0..8).map(|_| random.between(LOAD_FROM_MS, LOAD_MS)).collect();
+    let mut times: Vec<u64> = (0..len)
+        .map(|_| match random.below(2) {
+            0 => random.between(LOAD_FROM_MS, LOAD_MS),
+            _ => *random.pick(&bursts) + random.below(20),
+        })
+        .collect();
+    if let Some(from) = pause {
+        let until = from + LOAD_MS / 2;
+        times.iter_mut().filter(|at| (from..until).contains(*at)).for_each(|at| *at = from);
+    }
+    times.sort_unstable();
+    let mut workload = Workload::new(seed);
+    let mut numbers = vec![0; clients_len];
+    let request = |at_ms| {
+        let client = random.between(1, clients_len as u64) as usize;
+        numbers[client - 1] += 1;
+        PlannedRequest { at_ms, client, number: numbers[client - 1], words: workload.next_words() }
+    };
+    times.into_iter().map(request).collect()
+}
+
+fn fault(random: &mut Random, kinds: &[FaultKind], replicas: usize, clients_len: usize) -> PlannedFault {
+    let nodes = NodeId::all(replicas);
+    let managers: Vec<NodeId> = ReplicaId::first(replicas).map(NodeId::ReplicaManager).collect();
+    let kind = *random.pick(kinds);
+    let kind = vary(random, kind);
+    let place = match kind.realm() {
+        Realm::Link | Realm::Process => Place::Node(*random.pick(&nodes)),
+        Realm::Module => Place::Node(*random.pick(&managers)),
+        Realm::Client => Place::Client(random.between(1, clients_len as u64) as usize),
+    };
+    let others: Vec<NodeId> = nodes.into_iter().filter(|node| Some(*node) != place.node()).collect();
+    let is_of_one_link = kind.realm() == Realm::Link && random.per_mille(600);
+    let peer = is_of_one_link.then(|| Place::Node(*random.pick(&others)));
+    let lasts_ms = match kind {
+        FaultKind::Mute => random.between(1000, 8000),
+        FaultKind::Kill => random.between(50, 4000),
+        FaultKind::Pause => random.between(20, 4000),
+        _ => random.between(100, 3000),
+    };
+    PlannedFault { at_ms: random.between(LOAD_FROM_MS, LOAD_MS + 500), lasts_ms, place, peer, kind }
+}
+
+/// The same kind with numbers of its own.
+fn vary(random: &mut Random, kind: FaultKind) -> FaultKind {
+    match kind {
+        FaultKind::Loss { .. } => FaultKind::Loss { per_mille: random.between(20, 600) },
+        FaultKind::Delay { .. } => {
+            FaultKind::Delay { by_us: random.between(500, 60_000), jitter_us: random.between(0, 40_000) }
+        }
+        FaultKind::Duplicate { .. } => FaultKind::Duplicate { per_mille: random.between(20, 500) },
+        FaultKind::Reorder { .. } => FaultKind::Reorder { per_mille: random.between(20, 500) },
+        FaultKind::Garble { .. } => FaultKind::Garble { per_mille: random.between(20, 500) },
+        FaultKind::SlowLink { .. } => FaultKind::SlowLink { each_us: random.between(200, 10_000) },
+        FaultKind::Wrong { .. } => FaultKind::Wrong { outcomes: random.between(1, 6) },
+        FaultKind::SlowModule { .. } => FaultKind::SlowModule { by_ms: random.between(1, 60) },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_plan_every_time() {
+        let options = DrawOptions::default();
+        assert_eq!(draw(3, &options), draw(3, &options));
+        assert_ne!(draw(3, &options), draw(4, &options));
+    }
+
+    #[test]
+    fn every_kind_of_fault_every_mode_and_every_role_is_drawn() {
+        let plans: Vec<Scenario> = (0..400).map(|seed| draw(seed, &DrawOptions::default())).collect();
+        let kinds: BTreeSet<&str> = plans.iter().flat_map(|plan| &plan.faults).map(|fault| fault.kind.name()).collect();
+        assert_eq!(kinds.len(), KINDS.len(), "{kinds:?}");
+        let modes: BTreeSet<(usize, usize)> = plans.iter().map(|plan| (plan.wrong, plan.crashed)).collect();
+        assert_eq!(modes.len(), 3);
+        let killed: BTreeSet<&str> = plans
+            .iter()
+            .flat_map(|plan| &plan.faults)
+            .filter(|fault| fault.kind == FaultKind::Kill)
+            .map(|fault| fault.place.role())
+            .collect();
+        assert_eq!(killed.len(), 3);
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_drawn() {
+        let some = DrawOptions { faults: Some(vec!["kill"]), ..DrawOptions::default() };
+        let none = DrawOptions { faults: Some(Vec::new()), tolerance: Some(Tolerance::BOTH), ..DrawOptions::default() };
+        for seed in 0..20 {
+            assert!(draw(seed, &some).faults.iter().all(|fault| fault.kind == FaultKind::Kill));
+            assert!(draw(seed, &none).faults.is_empty());
+            assert_eq!(draw(seed, &none).replicas, 4);
+        }
+    }
+}

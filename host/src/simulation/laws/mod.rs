@@ -1,0 +1,124 @@
+//! The laws of a run, each a function named as the sentence that it holds the run to.
+//!
+//! The world tells what happens; nothing here tells the world anything. A law looks at what nodes send, deliver and release, and
+//! compares it with the sequencer's order and what the reference market makes of that. The first law that is found broken ends
+//! the run.
+//!
+//! | File | What its laws are about |
+//! |---|---|
+//! | `order.rs` | one total order, delivered in prefixes, each request executed once |
+//! | `release.rs` | what clients are told: quorum, outcome, real time |
+//! | `recovery.rs` | who is accused, restarted and repaired, and which checkpoints are certified |
+//! | `state.rs` | the market's own invariants |
+//! | `queues.rs` | every queue within its bound |
+//! | `ending.rs` | how a run has to end |
+//! | `reference.rs` | what the order amounts to |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::market::{Digest, Outcome};
+use crate::protocol::id::{Incarnation, ReplicaId, RequestId, SequenceNumber};
+use crate::protocol::message::Response;
+use crate::protocol::quorum::Tolerance;
+
+mod ending;
+mod order;
+mod queues;
+mod recovery;
+mod reference;
+mod release;
+mod state;
+
+pub use ending::{Ending, LIVENESS_WITHIN};
+pub use queues::Queue;
+use recovery::Life;
+use reference::Reference;
+
+/// A law that a run has broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// The law, as the sentence that did not hold.
+    pub law: String,
+    /// What happened instead.
+    pub words: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.law.replace('_', " "), self.words)
+    }
+}
+
+/// Whether a law held.
+pub type Held = Result<(), Broken>;
+
+/// A law did not hold.
+fn broken(law: &str, words: String) -> Held {
+    Err(Broken { law: law.to_owned(), words })
+}
+
+/// What the laws remember of a run.
+#[derive(Debug)]
+pub struct Laws {
+    tolerance: Tolerance,
+    replicas_len: usize,
+    reference: Reference,
+    /// The highest place that any manager has ever delivered.
+    delivered: SequenceNumber,
+    /// Up to where each manager's log was compared with the order.
+    compared: BTreeMap<ReplicaId, SequenceNumber>,
+    /// What each life of a replica has executed.
+    executed: BTreeMap<ReplicaId, BTreeSet<RequestId>>,
+    /// What the present front end has received: by place, who has said what.
+    replies: BTreeMap<SequenceNumber, Vec<(ReplicaId, Incarnation, Response)>>,
+    /// What was released: where, and what.
+    released: BTreeMap<RequestId, (SequenceNumber, Outcome)>,
+    /// The highest place at which anything was released.
+    released_last: SequenceNumber,
+    /// The highest place of which any client has an answer.
+    answered: SequenceNumber,
+    lives: BTreeMap<ReplicaId, Life>,
+    /// By place and digest, who has voted for a checkpoint.
+    checkpoint_votes: BTreeMap<SequenceNumber, BTreeMap<ReplicaId, Digest>>,
+    /// How often a law was looked at.
+    checked: u64,
+}
+
+impl Laws {
+    /// The laws of a run that has not begun.
+    pub fn new(tolerance: Tolerance, replicas_len: usize, checkpoint_every: u64) -> Laws {
+        Laws {
+            tolerance,
+            replicas_len,
+            reference: Reference::new(checkpoint_every),
+            delivered: SequenceNumber(0),
+            compared: BTreeMap::new(),
+            executed: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            released: BTreeMap::new(),
+            released_last: SequenceNumber(0),
+            answered: SequenceNumber(0),
+            lives: ReplicaId::first(replicas_len).map(|replica| (replica, Life::default())).collect(),
+            checkpoint_votes: BTreeMap::new(),
+            checked: 0,
+        }
+    }
+
+    /// The highest place that any manager has ever delivered.
+    pub fn delivered(&self) -> SequenceNumber {
+        self.delivered
+    }
+
+    /// The last place that the sequencer has given.
+    pub fn ordered(&self) -> SequenceNumber {
+        self.reference.last()
+    }
+
+    /// How often a law was looked at.
+    pub fn checked(&self) -> u64 {
+        self.checked
+    }
+}

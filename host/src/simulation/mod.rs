@@ -1,0 +1,32 @@
+//! The simulator: the whole cluster in one thread, under virtual time, from one seed.
+//!
+//! A [`Scenario`] is the plan of a run: what clients ask for, and what goes wrong when. [`draw`](draw::draw) makes one from a
+//! seed. A [`World`] lets it happen, with the same cores, channels and encoding as the real cluster, and holds the run to the
+//! laws of `laws/` at every step. A run is a pure function of its plan, so whatever it finds can be replayed, shrunk and saved.
+//!
+//! What stands in for the outside is small: the network, a module's thread, the clients, the clock. There is no disk yet, since no
+//! node has one.
+
+pub mod campaign;
+pub mod client;
+pub mod coverage;
+pub mod draw;
+pub mod fault;
+pub mod laws;
+mod narrator;
+mod network;
+mod node;
+pub mod panics;
+mod random;
+pub mod replica;
+pub mod scenario;
+pub mod shrink;
+mod workload;
+pub mod world;
+
+pub use laws::Broken;
+pub use scenario::Scenario;
+pub use world::{Report, World};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! One node of a run: the core of its role, its channels, and its process.
+
+use std::time::Duration;
+
+use super::laws::Queue;
+use super::scenario::Scenario;
+use crate::market::Digest;
+use crate::protocol::channel::limits::DATAGRAM_LEN_DEFAULT;
+use crate::protocol::client_message::ServerMessage;
+use crate::protocol::endpoint::Endpoint;
+use crate::protocol::event::Event;
+use crate::protocol::front_end::{self, ConnectionId, FrontEnd, FrontEndConfig};
+use crate::protocol::id::{Incarnation, NodeId, SessionId};
+use crate::protocol::message::{Message, Phase};
+use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
+use crate::protocol::recipients::Recipients;
+use crate::protocol::replica_manager::{self, ReplicaManager, ReplicaManagerConfig, Task};
+use crate::protocol::sequencer::{self, Sequencer};
+use crate::protocol::time::{Instant, earliest};
+
+/// How long a front end of a run waits before it answers that nothing was agreed. Clients wait as long before they retry.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// So many failures of a module are borne before its spare takes over. A run has many faults in few seconds, and is not about the
+/// operator's patience; the ladder has tests of its own.
+const REINSTANTIATIONS_MAX: u32 = 1000;
+
+/// The core of a role.
+pub enum Core {
+    /// The front end's.
+    FrontEnd(Box<FrontEnd>),
+    /// The sequencer's.
+    Sequencer(Box<Sequencer>),
+    /// A replica manager's.
+    ReplicaManager(Box<ReplicaManager>),
+}
+
+/// How a node's process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// It runs.
+    Up,
+    /// It stands still.
+    Paused,
+    /// There is none.
+    Down,
+}
+
+/// One node.
+pub struct Node {
+    /// Which.
+    pub id: NodeId,
+    /// Its core.
+    pub core: Core,
+    /// Its channels.
+    pub endpoint: Endpoint,
+    /// Its process.
+    pub process: Process,
+    /// When it has something to do.
+    pub wake: Option<Instant>,
+    /// Its process is new and its replica has not voted since.
+    pub is_rejoining: bool,
+}
+
+/// What a core asks for, whatever its role.
+pub enum Output {
+    /// Send a message.
+    Transmit(Recipients, Message),
+    /// Send a message to a client.
+    Answer(ConnectionId, ServerMessage),
+    /// Start a module.
+    Start(Incarnation, usize, Option<std::sync::Arc<crate::market::MarketState>>),
+    /// Execute a run.
+    Execute(Incarnation, Vec<Task>),
+    /// Log an event.
+    Event(Event),
+}
+
+impl Node {
+    /// A node whose process begins now, in this session.
+    pub fn new(id: NodeId, scenario: &Scenario, session: u64, now: Instant) -> Node {
+        let Scenario { replicas, spares, checkpoint_every, .. } = *scenario;
+        let (tolerance, suspicion, process) = (scenario.tolerance(), SuspicionPolicy::default(), session as u32);
+        let core = match id {
+            NodeId::FrontEnd => Core::FrontEnd(Box::new(FrontEnd::new(FrontEndConfig {
+                replicas_len: replicas,
+                tolerance,
+                request_timeout: REQUEST_TIMEOUT,
+                suspicion,
+                allow_faults: false,
+            }))),
+            NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, now))),
+            NodeId::ReplicaManager(replica) => {
+                let recovery = RecoveryPolicy {
+                    checkpoint_every,
+                    reinstantiations_max: REINSTANTIATIONS_MAX,
+                    ..RecoveryPolicy::default()
+                };
+                let modules = (0..=spares).map(|module| Digest::of_bytes(&[module as u8])).collect();
+                let config = ReplicaManagerConfig {
+                    replica,
+                    replicas_len: replicas,
+                    tolerance,
+                    modules,
+                    suspicion,
+                    recovery,
+                    process,
+                };
+                Core::ReplicaManager(Box::new(ReplicaManager::new(config, now)))
+            }
+        };
+        let endpoint = Endpoint::new(id, NodeId::all(replicas), SessionId(session), DATAGRAM_LEN_DEFAULT);
+        Node { id, core, endpoint, process: Process::Up, wake: Some(now), is_rejoining: false }
+    }
+
+    /// Takes one message in.
+    pub fn handle_message(&mut self, from: NodeId, message: Message, now: Instant) {
+        match &mut self.core {
+            Core::FrontEnd(core) => core.handle_message(from, message, now),
+            Core::Sequencer(core) => core.handle_message(from, message, now),
+            Core::ReplicaManager(core) => core.handle_message(from, message, now),
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        match &mut self.core {
+            Core::FrontEnd(core) => core.handle_timeout(now),
+            Core::Sequencer(core) => core.handle_timeout(now),
+            Core::ReplicaManager(core) => core.handle_timeout(now),
+        }
+    }
+
+    /// What the core asks for next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        Some(match &mut self.core {
+            Core::FrontEnd(core) => match core.poll_output()? {
+                front_end::Output::Transmit { to, message } => Output::Transmit(to, message),
+                front_end::Output::Answer { connection, message } => Output::Answer(connection, message),
+                front_end::Output::Event(event) => Output::Event(event),
+                front_end::Output::Inject(message) => panic!("{}: no faults are asked for here", message.name()),
+            },
+            Core::Sequencer(core) => match core.poll_output()? {
+                sequencer::Output::Transmit { to, message } => Output::Transmit(to, message),
+                sequencer::Output::Event(event) => Output::Event(event),
+            },
+            Core::ReplicaManager(core) => match core.poll_output()? {
+                replica_manager::Output::Transmit { to, message } => Output::Transmit(to, message),
+                replica_manager::Output::Start { incarnation, module, state } => {
+                    Output::Start(incarnation, module, state)
+                }
+                replica_manager::Output::Execute { incarnation, run } => Output::Execute(incarnation, run),
+                replica_manager::Output::Event(event) => Output::Event(event),
+            },
+        })
+    }
+
+    /// Writes down when it has something to do next.
+    pub fn note_wake(&mut self) {
+        let core = match &self.core {
+            Core::FrontEnd(core) => core.poll_timeout(),
+            Core::Sequencer(core) => core.poll_timeout(),
+            Core::ReplicaManager(core) => core.poll_timeout(),
+        };
+        self.wake = earliest(core, self.endpoint.poll_timeout()).map(|(at, _)| at);
+    }
+
+    /// Whose messages are left in their channel for now.
+    pub fn passed_over(&self) -> Option<NodeId> {
+        let is_saturated = self.manager().is_some_and(ReplicaManager::is_saturated);
+        is_saturated.then_some(NodeId::Sequencer)
+    }
+
+    /// The core, if it is a replica manager's.
+    pub fn manager(&self) -> Option<&ReplicaManager> {
+        match &self.core {
+            Core::ReplicaManager(core) => Some(core),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn manager_mut(&mut self) -> Option<&mut ReplicaManager> {
+        match &mut self.core {
+            Core::ReplicaManager(core) => Some(core),
+            _ => None,
+        }
+    }
+
+    /// Whether it runs, and its replica votes.
+    pub fn is_voting(&self) -> bool {
+        self.process == Process::Up && self.manager().is_some_and(|manager| manager.phase() == Phase::Voting)
+    }
+
+    /// Every queue of the core, and of its channels.
+    pub fn queues(&self) -> impl Iterator<Item = Queue> {
+        let of_core: Vec<(&'static str, usize, usize)> = match &self.core {
+            Core::FrontEnd(core) => core.queues().to_vec(),
+            Core::Sequencer(core) => core.queues().to_vec(),
+            Core::ReplicaManager(core) => core.queues().to_vec(),
+        };
+        let all = of_core.into_iter().chain(self.endpoint.queues());
+        all.map(|(name, len, max)| Queue { name, len, max })
+    }
+}

@@ -1,0 +1,230 @@
+//! The plan of one run: everything that a run depends on, as data that can be saved, read, edited and shrunk.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::fault::{Place, PlannedFault, Realm};
+use crate::market::parse_request;
+use crate::protocol::id::NodeId;
+use crate::protocol::limits::REPLICAS_LEN_MAX;
+use crate::protocol::quorum::Tolerance;
+
+/// What a saved plan says in its first line; it changes whenever an older reader would misread one.
+pub const FORMAT: &str = "dsms-run 1";
+
+/// Most requests and faults of one plan, and most milliseconds of anything in it. Whoever writes the file controls them.
+const REQUESTS_LEN_MAX: usize = 100_000;
+const FAULTS_LEN_MAX: usize = 1000;
+const CLIENTS_LEN_MAX: usize = 64;
+const TIME_MAX_MS: u64 = 3_600_000;
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Where the random numbers of the run come from: delays, losses, and which of them strike.
+    pub seed: u64,
+    /// How many replicas may be wrong.
+    pub wrong: usize,
+    /// How many may have crashed.
+    pub crashed: usize,
+    /// How many there are.
+    pub replicas: usize,
+    /// How many spares each replica has. A spare has none of the faults of the first module.
+    #[serde(default)]
+    pub spares: usize,
+    /// A checkpoint is taken after so many orders.
+    pub checkpoint_every: u64,
+    /// How long a datagram is on its way at least, in microseconds.
+    pub latency_us: u64,
+    /// And up to so much longer, in microseconds.
+    pub jitter_us: u64,
+    /// How long a module takes for one call, in microseconds.
+    pub call_us: u64,
+    /// The replicas' modules, as they were given on the command line; the reference market, called natively, if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<String>,
+    /// What clients ask for, in the order of their times.
+    #[serde(default, rename = "request")]
+    pub requests: Vec<PlannedRequest>,
+    /// What goes wrong, in the order of their times.
+    #[serde(default, rename = "fault")]
+    pub faults: Vec<PlannedFault>,
+}
+
+/// A request in the plan of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedRequest {
+    /// Not before this, in milliseconds after the start.
+    pub at_ms: u64,
+    /// Which client, from 1.
+    pub client: usize,
+    /// The client's own count.
+    pub number: u64,
+    /// The request in the words of a command line.
+    pub words: String,
+}
+
+/// A plan cannot be used: where, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnusableScenario(String);
+
+impl Scenario {
+    /// The mode as a pair of tolerances.
+    pub fn tolerance(&self) -> Tolerance {
+        Tolerance { wrong: self.wrong, crashed: self.crashed }
+    }
+
+    /// How many clients there are.
+    pub fn clients_len(&self) -> usize {
+        let of_faults = self.faults.iter().filter_map(|fault| match fault.place {
+            Place::Client(client) => Some(client),
+            Place::Node(_) => None,
+        });
+        self.requests.iter().map(|request| request.client).chain(of_faults).max().unwrap_or(1)
+    }
+
+    /// When the last fault ends, in milliseconds after the start.
+    pub fn faults_end_ms(&self) -> u64 {
+        self.faults.iter().map(PlannedFault::ends_ms).max().unwrap_or(0)
+    }
+
+    /// The plan as text.
+    pub fn to_text(&self) -> String {
+        toml::to_string(self).expect("a plan is made of tables, numbers and text")
+    }
+
+    /// Reads a plan from its text, and checks that it can be run.
+    pub fn from_text(text: &str) -> Result<Scenario, UnusableScenario> {
+        let scenario: Scenario = toml::from_str(text).map_err(|error| UnusableScenario(error.to_string()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    fn check(&self) -> Result<(), UnusableScenario> {
+        let refuse = |words: String| Err(UnusableScenario(words));
+        if self.format != FORMAT {
+            return refuse(format!("the format is {:?}, this dsms reads {FORMAT:?}", self.format));
+        }
+        if self.replicas == 0 || self.replicas > REPLICAS_LEN_MAX {
+            return refuse(format!("{} replicas: expected 1 to {REPLICAS_LEN_MAX}", self.replicas));
+        }
+        if let Err(impossible) = self.tolerance().check(self.replicas) {
+            return refuse(impossible.to_string());
+        }
+        if self.checkpoint_every == 0 {
+            return refuse("checkpoint_every is 0: expected at least 1".to_owned());
+        }
+        if self.spares > REPLICAS_LEN_MAX || self.modules.len() > REPLICAS_LEN_MAX {
+            return refuse(format!("more than {REPLICAS_LEN_MAX} modules or spares"));
+        }
+        let too_long = [self.latency_us, self.jitter_us, self.call_us].into_iter().any(|us| us > TIME_MAX_MS * 1000);
+        if too_long || self.requests.len() > REQUESTS_LEN_MAX || self.faults.len() > FAULTS_LEN_MAX {
+            return refuse(format!(
+                "too long: expected at most {REQUESTS_LEN_MAX} requests, {FAULTS_LEN_MAX} faults and {TIME_MAX_MS} ms for \
+                 anything"
+            ));
+        }
+        self.requests.iter().try_for_each(check_request)?;
+        self.faults.iter().try_for_each(|fault| self.check_fault(fault))
+    }
+
+    fn check_fault(&self, fault: &PlannedFault) -> Result<(), UnusableScenario> {
+        let refuse = |words: &str| Err(UnusableScenario(format!("fault {fault}: {words}")));
+        let nodes = NodeId::all(self.replicas);
+        for place in [Some(fault.place), fault.peer].into_iter().flatten() {
+            match place {
+                Place::Node(node) if !nodes.contains(&node) => return refuse("this run has no such node"),
+                Place::Client(number) if number > CLIENTS_LEN_MAX => return refuse("there are at most 64 clients"),
+                _ => {}
+            }
+        }
+        let is_replica = fault.place.node().is_some_and(|node| node.replica().is_some());
+        let is_right_place = match fault.kind.realm() {
+            Realm::Link | Realm::Process => fault.place.node().is_some(),
+            Realm::Module => is_replica,
+            Realm::Client => fault.place.node().is_none(),
+        };
+        if !is_right_place {
+            return refuse("this is not a place for it");
+        }
+        if fault.ends_ms() > TIME_MAX_MS {
+            return refuse("it lasts too long");
+        }
+        Ok(())
+    }
+}
+
+fn check_request(request: &PlannedRequest) -> Result<(), UnusableScenario> {
+    let PlannedRequest { at_ms, client, number, words } = request;
+    let refuse = |reason: &str| Err(UnusableScenario(format!("request {words:?} of client {client}: {reason}")));
+    if *at_ms > TIME_MAX_MS || *client == 0 || *client > CLIENTS_LEN_MAX {
+        return refuse("expected client 1 to 64, within an hour");
+    }
+    if *number == 0 || *number > REQUESTS_LEN_MAX as u64 {
+        return refuse("expected a number from 1");
+    }
+    match parse_request(&words.split_whitespace().collect::<Vec<_>>()) {
+        Ok(_) => Ok(()),
+        Err(bad) => refuse(&bad.message),
+    }
+}
+
+impl fmt::Display for PlannedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client-{} #{} at {} ms: {}", self.client, self.number, self.at_ms, self.words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::draw::{DrawOptions, draw};
+
+    #[test]
+    fn a_plan_is_read_back_from_its_text() {
+        for seed in 0..50 {
+            let scenario = draw(seed, &DrawOptions::default());
+            assert_eq!(Scenario::from_text(&scenario.to_text()), Ok(scenario));
+        }
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_run_is_refused_with_the_reason() {
+        let good = draw(1, &DrawOptions::default());
+        let check = |change: &dyn Fn(&mut Scenario), expected: &str| {
+            let mut bad = good.clone();
+            change(&mut bad);
+            let words = Scenario::from_text(&bad.to_text()).unwrap_err().to_string();
+            assert!(words.contains(expected), "{words}");
+        };
+        check(&|plan| plan.format = "dsms-run 9".to_owned(), "this dsms reads \"dsms-run 1\"");
+        check(&|plan| (plan.wrong, plan.crashed, plan.replicas) = (1, 0, 2), "there are 2");
+        check(&|plan| plan.replicas = 99, "expected 1 to 7");
+        check(
+            &|plan| {
+                (plan.wrong, plan.crashed, plan.replicas, plan.faults[0].place) =
+                    (0, 1, 2, Place::Node(NodeId::ReplicaManager(crate::protocol::id::ReplicaId::new(3).unwrap())))
+            },
+            "no such node",
+        );
+        check(&|plan| plan.checkpoint_every = 0, "expected at least 1");
+        check(&|plan| plan.requests[0].words = "NYKB1001 fly".to_owned(), "NYKB1001 fly");
+        check(&|plan| plan.requests[0].client = 0, "expected client 1");
+        check(&|plan| plan.latency_us = u64::MAX / 2, "too long");
+        check(
+            &|plan| {
+                let kind = super::super::fault::FaultKind::Trap;
+                let place = Place::Node(NodeId::Sequencer);
+                plan.faults = vec![PlannedFault { at_ms: 1, lasts_ms: 1, place, peer: None, kind }];
+            },
+            "not a place for it",
+        );
+        assert!(Scenario::from_text("seed = ").is_err());
+    }
+}

@@ -1,0 +1,38 @@
+//! Whole runs: that they are the same every time, and that they hold the laws.
+
+use super::campaign::{campaign, run};
+use super::draw::{DrawOptions, draw};
+use super::replica::native;
+
+/// Seeds whose runs are part of every run of the suite. Unoptimised they take a quarter of a second each; `dsms sim` runs thousands.
+const SEEDS: u64 = 24;
+
+#[test]
+fn every_law_holds_in_the_first_runs() {
+    let tally = campaign(1, SEEDS, &DrawOptions::default(), &native(), 2, false, &|_| ());
+    if let Some((seed, broken)) = tally.failure {
+        panic!("seed {seed}: {broken}; see it: dsms sim --seed {seed} --runs 1");
+    }
+    assert_eq!(tally.runs, SEEDS);
+    assert!(tally.struck > 500 && tally.answered > SEEDS * 150 && tally.checked > 10_000, "{tally:?}");
+    assert!(tally.coverage.covered_len() > 40, "{}", tally.coverage.to_text());
+}
+
+#[test]
+fn equal_plans_give_byte_equal_traces_and_others_do_not() {
+    let options = DrawOptions::default();
+    let traces = |seed| run(&draw(seed, &options), &native(), true);
+    for seed in [5, 6] {
+        let (one, other) = (traces(seed), traces(seed));
+        assert_eq!(one.lines, other.lines);
+        assert_eq!((&one.trace, one.datagrams_len), (&other.trace, other.datagrams_len));
+        assert!(one.lines.len() > 300, "{} lines", one.lines.len());
+    }
+    assert_ne!(traces(5).trace, traces(6).trace);
+}
+
+#[test]
+fn a_run_is_the_same_whether_it_is_told_or_not() {
+    let plan = draw(9, &DrawOptions::default());
+    assert_eq!(run(&plan, &native(), true).trace, run(&plan, &native(), false).trace);
+}

@@ -1,0 +1,312 @@
+//! Faults that begin, strike and end. A fault begins when its time has come and the mode bears it: a law can be asked only of runs
+//! within the tolerances, and what they bear depends on what else has gone wrong by then.
+
+use std::time::Duration;
+
+use super::super::fault::{FaultKind, Place, PlannedFault, Realm};
+use super::super::laws::Held;
+use super::super::node::{Node, Process};
+use super::super::replica::Replica;
+use super::{Happening, World, is_of_link};
+use crate::protocol::id::{NodeId, ReplicaId, RequestNumber, SequenceNumber};
+
+/// How long it is waited before it is looked again whether the mode bears a fault.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(40);
+
+/// How long the channels have to show a fault of a link after it is over.
+const REVIEWED_AFTER: Duration = Duration::from_millis(700);
+
+/// Most datagrams that wait in the socket of a process that stands still; the system drops the others.
+const SOCKET_LEN_MAX: usize = 256;
+
+/// What the channels at both ends of a fault's links have counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LinkCounts {
+    retransmitted: u64,
+    duplicates: u64,
+    out_of_order: u64,
+}
+
+impl World {
+    /// The time of a planned fault has come.
+    pub(super) fn on_fault_due(&mut self, index: usize) -> Held {
+        let fault = self.scenario.faults[index].clone();
+        let ends_at = super::STARTED + Duration::from_millis(fault.ends_ms());
+        if self.bears(&fault) {
+            let phase = self.phase();
+            self.observed.on_begun(index, phase);
+            let now = self.now;
+            self.narrator.say(now, "fault", || format!("begins: {fault}"));
+            self.counted.insert(index, self.link_counts(&fault));
+            let ends_at = match fault.kind.realm() {
+                // A process is gone, or stands still, for as long as was asked.
+                Realm::Process => now + Duration::from_millis(fault.lasts_ms),
+                _ => ends_at.max(now),
+            };
+            self.arrange(ends_at, Happening::FaultOver { index });
+            self.begin_fault(index, &fault);
+            return Ok(());
+        }
+        if self.now + LOOK_AGAIN_AFTER < ends_at {
+            self.arrange(self.now + LOOK_AGAIN_AFTER, Happening::FaultDue { index });
+        } else {
+            self.observed.on_begun(index, self.phase());
+            self.end_fault();
+        }
+        Ok(())
+    }
+
+    /// Whether the mode bears this fault on top of what has gone wrong already.
+    fn bears(&self, fault: &PlannedFault) -> bool {
+        let Place::Node(node) = fault.place else {
+            let Place::Client(number) = fault.place else { unreachable!("it is no node") };
+            return self.clients[number - 1].connection.is_some();
+        };
+        if fault.kind == FaultKind::Kill {
+            return self.bears_end_of(node);
+        }
+        if self.nodes[&node].process != Process::Up {
+            return !matches!(fault.kind.realm(), Realm::Process | Realm::Module);
+        }
+        let Some(replica) = node.replica() else { return true };
+        let tolerance = self.scenario.tolerance();
+        let others_len = self.scenario.replicas - tolerance.quorum();
+        let others = || self.replicas.iter().filter(|(id, _)| **id != replica);
+        let wrong_len = others().filter(|(_, other)| other.may_be_tainted()).count();
+        let impaired_len = others().filter(|(id, other)| self.is_impaired(**id, other)).count();
+        match fault.kind {
+            kind if kind.makes_wrong() => wrong_len < tolerance.wrong && impaired_len < others_len,
+            FaultKind::TrapAlways => impaired_len < others_len && !self.is_poisoned(),
+            FaultKind::Poison => {
+                let own = &self.replicas[&replica];
+                impaired_len == 0 && !self.is_impaired(replica, own) && !self.is_poisoned()
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a node's process may end now: of replica managers as many as may have crashed, one at least, and nobody's memory is
+    /// needed that is nowhere else.
+    fn bears_end_of(&self, id: NodeId) -> bool {
+        let managers = || self.nodes.values().filter(|node| node.manager().is_some());
+        let is_gone = |node: &&Node| node.process != Process::Up || node.is_rejoining;
+        let gone_len = managers().filter(is_gone).count();
+        let sequencer = &self.nodes[&NodeId::Sequencer];
+        if self.nodes[&id].process != Process::Up || (id == NodeId::Sequencer && self.nodes[&id].is_rejoining) {
+            return false;
+        }
+        match id {
+            NodeId::ReplicaManager(_) => {
+                let is_back = !self.nodes[&id].is_rejoining;
+                is_back && !is_gone(&sequencer) && gone_len < self.scenario.crashed.max(1)
+            }
+            // The order lives on in the managers' logs: all of them have to be there, and to have all that anybody has had.
+            NodeId::Sequencer => {
+                let held = managers().filter_map(Node::manager).map(|manager| manager.log().end()).max();
+                gone_len == 0 && held >= Some(self.laws.delivered())
+            }
+            NodeId::FrontEnd => true,
+        }
+    }
+
+    /// Whether a replica cannot be counted upon to have the right state, or to pass a request at which it fails.
+    fn is_impaired(&self, id: ReplicaId, replica: &Replica) -> bool {
+        let executed = self.nodes[&NodeId::ReplicaManager(id)].manager().map(|manager| manager.executed());
+        let is_before = replica.trap_place().is_some_and(|place| executed < Some(place));
+        let is_blocked = replica.trap_place().is_some() && !self.nodes[&NodeId::ReplicaManager(id)].is_voting();
+        replica.may_be_tainted() || replica.may_trap_always() || is_before || is_blocked
+    }
+
+    /// Whether some replica is still before a request that none of them can pass.
+    fn is_poisoned(&self) -> bool {
+        let executed = |id: &ReplicaId| {
+            self.nodes[&NodeId::ReplicaManager(*id)].manager().map_or(SequenceNumber(0), |manager| manager.executed())
+        };
+        self.replicas.iter().any(|(id, replica)| replica.poisoned_at().is_some_and(|place| executed(id) < place))
+    }
+
+    fn begin_fault(&mut self, index: usize, fault: &PlannedFault) {
+        let kind = fault.kind;
+        match (kind.realm(), fault.place) {
+            (Realm::Link, _) => self.network.begin(index, fault.clone()),
+            (Realm::Process, Place::Node(node)) => {
+                self.note_struck(&[index]);
+                self.stop_process(node, kind);
+            }
+            (Realm::Module, Place::Node(NodeId::ReplicaManager(_))) if kind == FaultKind::Poison => {
+                let place = self.laws.ordered().next();
+                self.replicas.values_mut().for_each(|replica| replica.poison(place, index));
+            }
+            (Realm::Module, Place::Node(NodeId::ReplicaManager(replica))) => self.replica_mut(replica).arm(index, kind),
+            (Realm::Client, Place::Client(number)) => self.begin_client_fault(index, number - 1, kind),
+            (realm, place) => unreachable!("a fault of {realm:?} at {place}"),
+        }
+    }
+
+    fn begin_client_fault(&mut self, index: usize, client: usize, kind: FaultKind) {
+        let requests = &self.scenario.requests;
+        let words_of = |number: RequestNumber| {
+            let planned = requests.iter().find(|planned| planned.client == client + 1 && planned.number == number.0);
+            planned.map(|planned| planned.words.clone())
+        };
+        let has_struck = match kind {
+            FaultKind::Vanish => {
+                self.disconnect(client);
+                self.clients[client].vanish();
+                true
+            }
+            FaultKind::Repeat => self.clients[client].repeat(words_of),
+            _ => self.clients[client].send_nonsense(),
+        };
+        if has_struck {
+            self.note_struck(&[index]);
+            if kind == FaultKind::Vanish {
+                self.observed.on_detected(index, "front end (connection)");
+            }
+        }
+        self.send_from(client);
+    }
+
+    fn stop_process(&mut self, id: NodeId, kind: FaultKind) {
+        let is_killed = kind == FaultKind::Kill;
+        let node = self.node_mut(id);
+        node.wake = None;
+        node.process = if is_killed { Process::Down } else { Process::Paused };
+        if is_killed && id == NodeId::FrontEnd {
+            self.disconnect_all();
+        }
+        if let (true, Some(replica)) = (is_killed, id.replica()) {
+            self.replica_mut(replica).forget();
+        }
+    }
+
+    /// A planned fault that has begun is over.
+    pub(super) fn on_fault_over(&mut self, index: usize) -> Held {
+        let fault = self.scenario.faults[index].clone();
+        let now = self.now;
+        self.narrator.say(now, "fault", || format!("is over: {}", fault.kind.name()));
+        self.arrange(now + REVIEWED_AFTER, Happening::FaultReviewed { index });
+        self.end_fault();
+        match (fault.kind, fault.place) {
+            (FaultKind::Kill, Place::Node(node)) => {
+                self.start_process(node);
+                Ok(())
+            }
+            (FaultKind::Pause, Place::Node(node)) => self.resume(node),
+            (_, Place::Node(NodeId::ReplicaManager(replica))) if fault.kind.realm() == Realm::Module => {
+                self.replica_mut(replica).disarm(index);
+                self.begin_job(replica);
+                Ok(())
+            }
+            _ => {
+                self.network.end(index);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_fault(&mut self) {
+        self.faults_left -= 1;
+        self.quiet_since = self.now;
+    }
+
+    /// A process that has stood still goes on, with what has come meanwhile.
+    fn resume(&mut self, id: NodeId) -> Held {
+        if self.nodes[&id].process != Process::Paused {
+            // It was killed meanwhile.
+            return Ok(());
+        }
+        let now = self.now;
+        let node = self.node_mut(id);
+        node.process = Process::Up;
+        node.wake = Some(now);
+        for happening in self.postponed.remove(&id).unwrap_or_default() {
+            self.arrange(now, happening);
+        }
+        Ok(())
+    }
+
+    /// Keeps what happens to a node that stands still, as its sockets and its executor's thread do.
+    pub(super) fn postpone(&mut self, id: NodeId, happening: Happening) {
+        let waiting = self.postponed.entry(id).or_default();
+        let is_datagram = matches!(happening, Happening::Arrival { .. });
+        if !is_datagram || waiting.len() < SOCKET_LEN_MAX {
+            waiting.push(happening);
+        }
+    }
+
+    /// These faults have just struck.
+    pub(super) fn note_struck(&mut self, struck: &[usize]) {
+        let phase = self.phase();
+        for index in struck.iter().filter(|index| **index < self.scenario.faults.len()) {
+            self.observed.on_struck(*index, phase);
+            if matches!(self.scenario.faults[*index].kind, FaultKind::Garble { .. }) {
+                self.observed.on_detected(*index, "seal");
+            }
+        }
+    }
+
+    /// The faults of a replica's module that have just struck.
+    pub(super) fn note_module_faults(&mut self, replica: ReplicaId) {
+        let struck = self.replica_mut(replica).take_struck();
+        if struck.is_empty() {
+            return;
+        }
+        let now = self.now;
+        for index in struck.iter().filter(|index| **index < self.scenario.faults.len()) {
+            let name = self.scenario.faults[*index].kind.name();
+            self.narrator.say(now, "fault", || format!("strikes {replica}: {name}"));
+        }
+        self.note_struck(&struck);
+    }
+
+    /// A fault of a client has been answered as it should be.
+    pub(super) fn note_client_fault(&mut self, client: usize, name: &str, by: &'static str) {
+        for index in 0..self.scenario.faults.len() {
+            let fault = &self.scenario.faults[index];
+            if fault.place == Place::Client(client + 1) && fault.kind.name() == name {
+                self.observed.on_detected(index, by);
+            }
+        }
+    }
+
+    /// A channel has found a node silent, or its process new.
+    pub(super) fn note_seen_by_channel(&mut self, peer: NodeId) {
+        for index in 0..self.scenario.faults.len() {
+            let fault = &self.scenario.faults[index];
+            let is_of_peer = fault.place == Place::Node(peer);
+            if is_of_peer && matches!(fault.kind, FaultKind::Kill | FaultKind::Pause | FaultKind::Cut) {
+                self.observed.on_detected(index, "channel (silence, session)");
+            }
+        }
+    }
+
+    /// What the channels at both ends of a fault's links have counted so far.
+    fn link_counts(&self, fault: &PlannedFault) -> LinkCounts {
+        let mut counts = LinkCounts::default();
+        let Some(from) = fault.place.node().filter(|_| is_of_link(fault)) else { return counts };
+        let is_meant = |to: NodeId| fault.peer.is_none_or(|peer| peer == Place::Node(to));
+        for (to, counters, _) in self.nodes[&from].endpoint.counters().filter(|(to, ..)| is_meant(*to)) {
+            counts.retransmitted += counters.packets_retransmitted;
+            let back = self.nodes[&to].endpoint.counters().find(|(peer, ..)| *peer == from);
+            let (_, counters, _) = back.expect("channels have two ends");
+            counts.duplicates += counters.duplicates;
+            counts.out_of_order += counters.out_of_order;
+        }
+        counts
+    }
+
+    /// The channels have had time to show a fault of a link.
+    pub(super) fn review_fault(&mut self, index: usize) {
+        let fault = self.scenario.faults[index].clone();
+        let (before, after) = (self.counted.remove(&index).unwrap_or_default(), self.link_counts(&fault));
+        let shown = [
+            (after.retransmitted > before.retransmitted, "channel (retransmission)"),
+            (after.duplicates > before.duplicates, "channel (duplicate)"),
+            (after.out_of_order > before.out_of_order, "channel (order)"),
+        ];
+        for (_, by) in shown.into_iter().filter(|(is_shown, _)| *is_shown) {
+            self.observed.on_detected(index, by);
+        }
+    }
+}

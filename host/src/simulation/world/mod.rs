@@ -1,0 +1,300 @@
+//! The whole cluster in one thread, under virtual time.
+//!
+//! The cores, the channels and the encoding are those of a real cluster. What is outside of them is small here: time is a number
+//! that jumps to the next thing that happens, the network is `network.rs`, a module's thread is `replica.rs`, people are
+//! `client.rs`. Everything that happens follows from the plan, so the same plan gives the same run, on any machine.
+//!
+//! | File | Its part |
+//! |---|---|
+//! | `turn.rs` | what a driver does each time it wakes up, and what cores ask for |
+//! | `people.rs` | clients and their connections |
+//! | `faults.rs` | faults that begin, strike and end, and whether the mode bears one more |
+//! | `ending.rs` | how a run ends |
+//! | `script.rs` | what somebody who scripts a run may do to it |
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::client::Client;
+use super::coverage::{Observed, Phase};
+use super::fault::{PlannedFault, Realm};
+use super::laws::{Broken, Held, Laws};
+use super::narrator::Narrator;
+use super::network::Network;
+use super::node::{Node, Process};
+use super::replica::{MakeModule, Replica};
+use super::scenario::Scenario;
+use crate::protocol::front_end::ConnectionId;
+use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::time::Instant;
+
+mod ending;
+mod faults;
+mod people;
+mod script;
+mod turn;
+
+/// When every run begins, by its own clock: 10 September 2025.
+const STARTED: Instant = Instant(1_757_500_000_000_000);
+
+/// Steps of one run that nothing legitimate needs; more is a loop that waits for nothing.
+const STEPS_LEN_MAX: u64 = 20_000_000;
+
+/// How long a message between a client and the front end is on its way.
+const CLIENT_LATENCY: Duration = Duration::from_micros(150);
+
+/// Something that happens at a certain time, whatever the nodes do.
+enum Happening {
+    /// A datagram arrives.
+    Arrival { from: NodeId, to: NodeId, bytes: Vec<u8> },
+    /// The time of a replica's job is over.
+    Job { replica: ReplicaId, number: u64 },
+    /// A client's bytes arrive at the front end.
+    FromClient { connection: ConnectionId, bytes: Vec<u8> },
+    /// A client's connection has ended, and the front end learns of it.
+    Disconnected { connection: ConnectionId },
+    /// The front end's bytes arrive at a client.
+    ToClient { connection: ConnectionId, bytes: Vec<u8> },
+    /// A planned fault can strike, if the mode bears it now.
+    FaultDue { index: usize },
+    /// It is over.
+    FaultOver { index: usize },
+    /// The channels have had time to show it.
+    FaultReviewed { index: usize },
+}
+
+/// A run under way.
+pub struct World {
+    scenario: Scenario,
+    now: Instant,
+    nodes: BTreeMap<NodeId, Node>,
+    replicas: BTreeMap<ReplicaId, Replica>,
+    network: Network,
+    /// The clients of the plan, and after them the one that watches the end.
+    clients: Vec<Client>,
+    connections: BTreeMap<ConnectionId, usize>,
+    /// What happens, by when, and in the order in which it was arranged.
+    happenings: BTreeMap<(Instant, u64), Happening>,
+    /// What has happened to nodes that stand still, to be taken up when they go on.
+    postponed: BTreeMap<NodeId, Vec<Happening>>,
+    arranged_len: u64,
+    sessions_len: u64,
+    connections_len: u64,
+    /// Faults of the plan that are not over.
+    faults_left: usize,
+    /// When the last fault was over.
+    quiet_since: Instant,
+    /// Channel counters of each link when a fault of it began.
+    counted: BTreeMap<usize, faults::LinkCounts>,
+    observed: Observed,
+    laws: Laws,
+    narrator: Narrator,
+    /// The digest of everything that was sent and told so far.
+    trace: blake3::Hasher,
+    datagrams_len: u64,
+    /// What the last barrier at the end of the run said.
+    ending: ending::Barrier,
+    /// Kept for its capacity.
+    datagram: Vec<u8>,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The first law that was broken; `None` if all were held.
+    pub broken: Option<Broken>,
+    /// Requests that were answered with an outcome.
+    pub answered_len: usize,
+    /// Virtual time from the beginning to the end.
+    pub took: Duration,
+    /// What became of the faults.
+    pub observed: Observed,
+    /// How often a law was looked at.
+    pub checked: u64,
+    /// Datagrams that were sent.
+    pub datagrams_len: u64,
+    /// The digest of the whole trace, in hexadecimal digits: equal for equal plans, on any machine.
+    pub trace: String,
+    /// What happened, line by line, if that was wanted.
+    pub lines: Vec<String>,
+}
+
+impl World {
+    /// The world of a plan, before anything has happened. `is_told` says whether lines are wanted.
+    pub fn new(scenario: Scenario, make: &MakeModule, is_told: bool) -> World {
+        let now = STARTED;
+        let Scenario { seed, replicas, latency_us, jitter_us, call_us, checkpoint_every, .. } = scenario;
+        let mut world = World {
+            now,
+            nodes: BTreeMap::new(),
+            replicas: ReplicaId::first(replicas).map(|id| (id, Replica::new(id, make.clone(), call_us))).collect(),
+            network: Network::new(seed, latency_us, jitter_us),
+            clients: people::clients(&scenario, now),
+            connections: BTreeMap::new(),
+            happenings: BTreeMap::new(),
+            postponed: BTreeMap::new(),
+            arranged_len: 0,
+            sessions_len: 0,
+            connections_len: 0,
+            faults_left: scenario.faults.len(),
+            quiet_since: now,
+            counted: BTreeMap::new(),
+            observed: Observed::new(scenario.faults.len()),
+            laws: Laws::new(scenario.tolerance(), replicas, checkpoint_every),
+            narrator: Narrator::new(now, is_told),
+            trace: blake3::Hasher::new(),
+            datagrams_len: 0,
+            ending: ending::Barrier::default(),
+            datagram: Vec::new(),
+            scenario,
+        };
+        for id in NodeId::all(replicas) {
+            world.start_process(id);
+        }
+        for index in 0..world.scenario.faults.len() {
+            let at = now + Duration::from_millis(world.scenario.faults[index].at_ms);
+            world.arrange(at, Happening::FaultDue { index });
+        }
+        world
+    }
+
+    /// Lets the whole plan happen, and all that comes of it.
+    pub fn run(mut self) -> Report {
+        let broken = self.run_to_its_end().err();
+        if let Some(broken) = &broken {
+            self.narrator.say(self.now, "LAW BROKEN", || broken.to_string());
+        }
+        let of_plan = &self.clients[..self.clients.len() - 1];
+        Report {
+            answered_len: of_plan.iter().map(Client::answered_len).sum(),
+            took: self.now.since(STARTED),
+            checked: self.laws.checked(),
+            datagrams_len: self.datagrams_len,
+            trace: self.trace.finalize().to_hex().to_string(),
+            lines: self.narrator.take(),
+            observed: self.observed,
+            broken,
+        }
+    }
+
+    /// What the run has brought so far, if it ends here with this law broken.
+    fn run_to_its_end(&mut self) -> Held {
+        for _ in 0..STEPS_LEN_MAX {
+            if self.is_over()? {
+                return Ok(());
+            }
+            self.step()?;
+        }
+        Err(Broken {
+            law: "every_run_comes_to_an_end".to_owned(),
+            words: format!("still busy after {STEPS_LEN_MAX} steps"),
+        })
+    }
+
+    /// The next thing happens.
+    fn step(&mut self) -> Held {
+        let next = self.next_instant().expect("heartbeats never end");
+        self.now = self.now.max(next);
+        let is_due = |at: &Instant| *at <= next;
+        if let Some(entry) = self.happenings.first_entry().filter(|entry| is_due(&entry.key().0)) {
+            let happening = entry.remove();
+            return self.happen(happening);
+        }
+        if let Some(id) = self.nodes.values().find(|node| node.wake.as_ref().is_some_and(is_due)).map(|node| node.id) {
+            return self.turn(id);
+        }
+        if let Some(index) = self.clients.iter().position(|client| client.wake().as_ref().is_some_and(is_due)) {
+            self.client_turn(index);
+        }
+        Ok(())
+    }
+
+    /// When the next thing happens.
+    fn next_instant(&self) -> Option<Instant> {
+        let happening = self.happenings.first_key_value().map(|((at, _), _)| *at);
+        let nodes = self.nodes.values().filter_map(|node| node.wake);
+        let clients = self.clients.iter().filter_map(Client::wake);
+        happening.into_iter().chain(nodes).chain(clients).min()
+    }
+
+    fn arrange(&mut self, at: Instant, happening: Happening) {
+        self.arranged_len += 1;
+        self.happenings.insert((at, self.arranged_len), happening);
+    }
+
+    fn happen(&mut self, happening: Happening) -> Held {
+        let concerned = match &happening {
+            Happening::Arrival { to, .. } => Some(*to),
+            Happening::Job { replica, .. } => Some(NodeId::ReplicaManager(*replica)),
+            Happening::FromClient { .. } | Happening::Disconnected { .. } => Some(NodeId::FrontEnd),
+            _ => None,
+        };
+        if let Some(id) = concerned {
+            match self.nodes[&id].process {
+                Process::Up => {}
+                Process::Paused => {
+                    self.postpone(id, happening);
+                    return Ok(());
+                }
+                Process::Down => return Ok(()),
+            }
+        }
+        match happening {
+            Happening::Arrival { from, to, bytes } => self.on_arrival(from, to, &bytes),
+            Happening::Job { replica, number } => self.on_job(replica, number),
+            Happening::FromClient { connection, bytes } => self.on_client_bytes(connection, &bytes),
+            Happening::Disconnected { connection } => self.on_client_gone(connection),
+            Happening::ToClient { connection, bytes } => self.on_answer_bytes(connection, &bytes),
+            Happening::FaultDue { index } => self.on_fault_due(index),
+            Happening::FaultOver { index } => self.on_fault_over(index),
+            Happening::FaultReviewed { index } => {
+                self.review_fault(index);
+                Ok(())
+            }
+        }
+    }
+
+    /// A node begins a new process, which remembers nothing.
+    fn start_process(&mut self, id: NodeId) {
+        self.sessions_len += 1;
+        let is_first = !self.nodes.contains_key(&id);
+        let mut node = Node::new(id, &self.scenario, self.sessions_len, self.now);
+        node.is_rejoining = !is_first;
+        self.nodes.insert(id, node);
+        self.postponed.remove(&id);
+        match id {
+            NodeId::ReplicaManager(replica) => {
+                self.replica_mut(replica).forget();
+                self.laws.on_manager_started(replica);
+            }
+            NodeId::FrontEnd => self.laws.on_front_end_started(),
+            NodeId::Sequencer => {}
+        }
+    }
+
+    /// What the cluster does just now.
+    fn phase(&self) -> Phase {
+        let managers = || self.nodes.values().filter(|node| node.manager().is_some());
+        let is_down = self.nodes.values().any(|node| node.process != Process::Up);
+        if is_down || managers().any(|node| !node.is_voting()) {
+            return Phase::Recovery;
+        }
+        if managers().filter_map(Node::manager).any(|manager| manager.is_checkpointing()) {
+            return Phase::Checkpoint;
+        }
+        if self.clients.iter().any(Client::is_waiting) { Phase::Load } else { Phase::Idle }
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        self.nodes.get_mut(&id).expect("a node of this cluster")
+    }
+
+    fn replica_mut(&mut self, id: ReplicaId) -> &mut Replica {
+        self.replicas.get_mut(&id).expect("a replica of this cluster")
+    }
+}
+
+/// Whether a fault is of a link.
+fn is_of_link(fault: &PlannedFault) -> bool {
+    fault.kind.realm() == Realm::Link
+}

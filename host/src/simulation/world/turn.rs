@@ -1,0 +1,236 @@
+//! What a driver does each time it wakes up, as `runtime/node.rs` does it, and what the cores ask for.
+
+use super::super::laws::{Broken, Held};
+use super::super::node::{Output, Process};
+use super::super::replica::Done;
+use super::{Happening, World};
+use crate::market::GuestFault;
+use crate::protocol::channel::ChannelEvent;
+use crate::protocol::event::Event;
+use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::message::Message;
+use crate::protocol::recipients::Recipients;
+use crate::protocol::replica_manager::{Executed, Task};
+
+impl World {
+    /// A datagram arrives at a node that runs.
+    pub(super) fn on_arrival(&mut self, _from: NodeId, to: NodeId, bytes: &[u8]) -> Held {
+        let now = self.now;
+        // What the channel makes of a late or repeated datagram is its own affair.
+        let _used_or_not = self.node_mut(to).endpoint.handle_datagram(bytes, now);
+        self.turn(to)
+    }
+
+    /// A node wakes up: takes in what is there, lets its core act, and sends what came of it.
+    pub(super) fn turn(&mut self, id: NodeId) -> Held {
+        let now = self.now;
+        let node = self.nodes.get_mut(&id).expect("a node of this cluster");
+        if node.process != Process::Up {
+            node.wake = None;
+            return Ok(());
+        }
+        node.endpoint.handle_timeout(now);
+        while let Some((peer, event)) = self.node_mut(id).endpoint.poll_event() {
+            self.on_channel_event(id, peer, event);
+        }
+        loop {
+            let node = self.node_mut(id);
+            let passed_over = node.passed_over();
+            let Some((from, message)) = node.endpoint.poll_message(passed_over) else { break };
+            let message = message.map_err(|error| Broken {
+                law: "what_one_node_sends_another_can_read".to_owned(),
+                words: format!("{id} cannot read a message of {from}: {error}"),
+            })?;
+            self.look_at_received(id, from, &message);
+            self.node_mut(id).handle_message(from, message, now);
+            self.drain(id)?;
+        }
+        self.node_mut(id).handle_timeout(now);
+        self.drain(id)?;
+        self.flush(id);
+        self.look_at(id)
+    }
+
+    fn flush(&mut self, id: NodeId) {
+        let now = self.now;
+        let mut datagram = std::mem::take(&mut self.datagram);
+        while let Some(to) = self.node_mut(id).endpoint.poll_transmit(now, &mut datagram) {
+            self.datagrams_len += 1;
+            self.trace.update(&now.0.to_le_bytes());
+            self.trace.update(&[id.to_byte(), to.to_byte()]);
+            self.trace.update(&datagram);
+            let fate = self.network.send(id, to, &datagram, now);
+            if fate.dropped {
+                self.narrator.say(now, "network", || format!("lose {id} -> {to}"));
+            }
+            if !fate.struck.is_empty() {
+                self.note_struck(&fate.struck);
+            }
+            for at in fate.arrivals {
+                self.arrange(at, Happening::Arrival { from: id, to, bytes: datagram.clone() });
+            }
+        }
+        self.datagram = datagram;
+    }
+
+    /// Does what the core asks for.
+    pub(super) fn drain(&mut self, id: NodeId) -> Held {
+        let now = self.now;
+        while let Some(output) = self.node_mut(id).poll_output() {
+            match output {
+                Output::Transmit(to, message) => self.transmit(id, to, message)?,
+                Output::Answer(connection, message) => self.answer(connection, &message)?,
+                Output::Start(incarnation, module, state) => {
+                    let replica = id.replica().expect("only replicas have modules");
+                    let with = if state.is_some() { "with a checkpoint" } else { "empty" };
+                    self.narrator.say_of(now, id, || format!("start module {module} {with}"));
+                    self.laws.on_life_begun(replica);
+                    self.replica_mut(replica).begin(incarnation, module, state);
+                    self.begin_job(replica);
+                }
+                Output::Execute(incarnation, run) => {
+                    let replica = id.replica().expect("only replicas have modules");
+                    self.narrator.say_of(now, id, || {
+                        let places: Vec<String> = run.iter().map(|task| format!("#{}", task.order.sequence)).collect();
+                        format!("execute {}", places.join(" "))
+                    });
+                    self.laws.each_request_is_executed_once_in_one_incarnation(replica, &run)?;
+                    self.replica_mut(replica).submit(incarnation, run);
+                    self.begin_job(replica);
+                }
+                Output::Event(event) => self.on_event(id, &event)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn transmit(&mut self, id: NodeId, to: Recipients, mut message: Message) -> Held {
+        let now = self.now;
+        self.look_at_sent(id, &message)?;
+        if let (Message::State { bytes, .. }, Some(replica)) = (&mut message, id.replica())
+            && !bytes.is_empty()
+            && self.replica_mut(replica).garbles_snapshot()
+        {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            self.note_module_faults(replica);
+        }
+        self.narrator.say_message(now, id, &message, to);
+        for not_sent in self.node_mut(id).endpoint.send(to, &message) {
+            self.narrator.say_of(now, id, || format!("not sent {} to {}", message.name(), not_sent.to));
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, id: NodeId, event: &Event) -> Held {
+        let now = self.now;
+        self.narrator.say_of(now, id, || event.to_string());
+        self.observed.on_event(&self.scenario.faults, event);
+        match event {
+            Event::RecoveryStarted { replica, incarnation, cause, .. }
+            | Event::Quarantined { replica, incarnation, cause } => {
+                let is_tainted = self.replicas[replica].is_tainted();
+                self.laws.nobody_is_restarted_without_cause(*replica, *incarnation, cause, is_tainted)
+            }
+            Event::Certified { sequence, digest, .. } => self.laws.is_checkpoint_of_the_order(*sequence, *digest),
+            _ => Ok(()),
+        }
+    }
+
+    fn on_channel_event(&mut self, id: NodeId, peer: NodeId, event: ChannelEvent) {
+        let words = match event {
+            ChannelEvent::Reachable => "reachable",
+            ChannelEvent::Unreachable { .. } => "unreachable",
+            ChannelEvent::PeerRestarted { .. } => "restarted",
+        };
+        self.narrator.say_of(self.now, id, || format!("{peer} is {words}"));
+        if event != ChannelEvent::Reachable {
+            self.note_seen_by_channel(peer);
+        }
+    }
+
+    /// If a replica's executor is free, it begins with what waits for it.
+    pub(super) fn begin_job(&mut self, replica: ReplicaId) {
+        if let Some((number, takes)) = self.replica_mut(replica).poll_job() {
+            self.arrange(self.now + takes, Happening::Job { replica, number });
+        }
+        self.note_module_faults(replica);
+    }
+
+    /// The time of a replica's job is over.
+    pub(super) fn on_job(&mut self, replica: ReplicaId, number: u64) -> Held {
+        let (now, id) = (self.now, NodeId::ReplicaManager(replica));
+        let Some(done) = self.replica_mut(replica).finish(number) else { return Ok(()) };
+        self.note_module_faults(replica);
+        if let Done::Executed(incarnation, run, results) = &done {
+            for (task, result) in run.iter().zip(results) {
+                self.look_at_result(replica, *incarnation, task, result)?;
+            }
+        }
+        let manager = self.node_mut(id).manager_mut().expect("the node of a replica is its manager");
+        match done {
+            Done::Started(incarnation, started) => manager.handle_started(incarnation, started, now),
+            Done::Executed(incarnation, _, results) => manager.handle_executed(incarnation, results, now),
+        }
+        self.begin_job(replica);
+        self.turn(id)
+    }
+
+    fn look_at_result(
+        &mut self,
+        replica: ReplicaId,
+        incarnation: crate::protocol::id::Incarnation,
+        task: &Task,
+        result: &Result<Executed, GuestFault>,
+    ) -> Held {
+        match result {
+            Err(_) => {
+                self.laws.on_module_failed(replica, incarnation, task.order.sequence);
+                Ok(())
+            }
+            Ok(Executed { checkpoint: Some((state, _)), .. }) if !self.replicas[&replica].is_tainted() => {
+                self.laws.equal_places_have_equal_states(replica, task.order.sequence, state)
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn look_at_received(&mut self, id: NodeId, from: NodeId, message: &Message) {
+        if let (NodeId::FrontEnd, Some(replica), Message::Reply(reply)) = (id, from.replica(), message) {
+            self.laws.on_reply_received(replica, reply);
+        }
+    }
+
+    fn look_at_sent(&mut self, id: NodeId, message: &Message) -> Held {
+        match (id, message) {
+            (NodeId::Sequencer, Message::Order(order)) => self.laws.the_sequencer_gives_each_place_once(order),
+            (NodeId::FrontEnd, Message::Accuse(charge)) => self.laws.nobody_is_accused_of_a_right_answer(*charge),
+            (NodeId::FrontEnd, Message::Void { sequence }) => {
+                self.laws.nothing_before_what_was_released_becomes_void(*sequence)
+            }
+            (NodeId::ReplicaManager(replica), Message::Progress(progress)) => {
+                self.laws.on_life_heard_of(replica, progress.incarnation);
+                Ok(())
+            }
+            (NodeId::ReplicaManager(voter), Message::CrashVote { charge, agree }) => {
+                self.laws.on_crash_vote(voter, *charge, *agree);
+                Ok(())
+            }
+            (NodeId::ReplicaManager(voter), Message::CheckpointVote { sequence, digest }) => {
+                self.laws.certified_checkpoints_are_those_of_the_order(voter, *sequence, *digest)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// After a turn: the log, the queues, and when it has something to do again.
+    fn look_at(&mut self, id: NodeId) -> Held {
+        let node = self.nodes.get_mut(&id).expect("a node of this cluster");
+        node.note_wake();
+        node.is_rejoining &= !node.is_voting();
+        if let (Some(replica), Some(manager)) = (id.replica(), node.manager()) {
+            self.laws.replicas_deliver_prefixes_of_one_order(replica, manager.log())?;
+        }
+        self.laws.queues_stay_within_limits(id, node.queues())
+    }
+}
