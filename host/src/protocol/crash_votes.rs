@@ -101,6 +101,8 @@ impl Watch {
     /// A heartbeat came. Suspicions that it disproves are closed.
     pub fn on_progress(&mut self, replica: ReplicaId, progress: &Progress, now: Instant) {
         let Progress { incarnation, phase, executed, delivered, .. } = *progress;
+        // A process that does not know yet which life this is does not make the last one forgotten.
+        let incarnation = incarnation.max(self.incarnation(replica));
         let fresh = Known { heard_at: now, incarnation, phase, executed, advanced_at: now };
         let known = self.known.entry(replica).or_insert(fresh);
         let stands_still = known.incarnation == incarnation && known.executed == executed && executed < delivered;

@@ -103,6 +103,17 @@ impl SequenceNumber {
     }
 }
 
+/// One round of questions of a sequencer that joins: what is answered to an earlier one is ignored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Round(pub u32);
+
+impl Round {
+    /// The round after this one.
+    pub fn next(self) -> Round {
+        Round(self.0 + 1)
+    }
+}
+
 /// A client, by a number it draws at random; it keeps the number for as long as it may retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientId(pub u64);

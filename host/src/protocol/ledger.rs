@@ -12,6 +12,10 @@ use super::limits::{LEDGER_BYTES_MAX, LEDGER_LEN_MAX};
 use super::message::{Command, Response};
 use super::time::Instant;
 
+/// Most places before the first one that is heard of at which a ledger begins. Nodes are heard of in any order, so what comes next may
+/// be about an earlier place.
+const MARGIN_LEN: u64 = 1024;
+
 /// The most recent records, one a sequence number, without a gap.
 #[derive(Debug)]
 pub struct Ledger {
@@ -115,11 +119,11 @@ impl Ledger {
     /// The record of one place, to be written; made if the place is new, `None` if it is forgotten.
     pub fn record_mut(&mut self, sequence: SequenceNumber) -> Option<&mut Record> {
         let end = self.first.0 + self.records.len() as u64;
-        if sequence.0 >= end.saturating_add(LEDGER_LEN_MAX as u64) {
-            // So far ahead that nothing held now would survive: begin there.
+        if self.records.is_empty() || sequence.0 >= end.saturating_add(LEDGER_LEN_MAX as u64) {
+            // The process is new, or so far behind that nothing held now would survive: begin there.
             self.records.clear();
             self.size_bytes = 0;
-            self.first = sequence;
+            self.first = SequenceNumber(sequence.0.saturating_sub(MARGIN_LEN).max(1));
         }
         while self.first.0 + self.records.len() as u64 <= sequence.0 {
             let sequence = SequenceNumber(self.first.0 + self.records.len() as u64);
@@ -159,6 +163,13 @@ impl Ledger {
             self.forget_oldest();
         }
         self.record_mut(sequence).ok_or("the ledger has forgotten this place")
+    }
+
+    /// Forgets all places after this one: their numbers will be given anew.
+    pub fn forget_after(&mut self, after: SequenceNumber) {
+        while let Some(record) = self.records.pop_back_if(|record| record.sequence > after) {
+            self.size_bytes -= record.distinct_size_bytes();
+        }
     }
 
     fn place(&self, sequence: SequenceNumber) -> Option<usize> {
@@ -275,6 +286,27 @@ mod tests {
         let mut ledger = Ledger::new(1);
         add(&mut ledger, 1, 1, Response::Forgotten).unwrap();
         add(&mut ledger, u64::MAX / 2, 1, Response::Forgotten).unwrap();
-        assert_eq!(ledger.range(), Some((SequenceNumber(u64::MAX / 2), SequenceNumber(u64::MAX / 2))));
+        let newest = u64::MAX / 2;
+        assert_eq!(ledger.range(), Some((SequenceNumber(newest - MARGIN_LEN), SequenceNumber(newest))));
+    }
+
+    #[test]
+    fn a_new_ledger_begins_where_the_order_is_but_for_a_margin() {
+        let mut ledger = Ledger::new(1);
+        add(&mut ledger, 30_000, 1, Response::Forgotten).unwrap();
+        add(&mut ledger, 29_999, 1, Response::Forgotten).unwrap();
+        assert_eq!(ledger.range(), Some((SequenceNumber(30_000 - MARGIN_LEN), SequenceNumber(30_000))));
+    }
+
+    #[test]
+    fn places_that_are_given_anew_are_forgotten_with_their_size() {
+        let mut ledger = Ledger::new(1);
+        (1..=3).for_each(|sequence| add(&mut ledger, sequence, 1, availability(10)).unwrap());
+        let of_one = ledger.size_bytes / 3;
+        ledger.forget_after(SequenceNumber(1));
+        assert_eq!((ledger.range(), ledger.size_bytes), (Some((SequenceNumber(1), SequenceNumber(1))), of_one));
+        add(&mut ledger, 2, 1, availability(20)).unwrap();
+        ledger.forget_after(SequenceNumber(0));
+        assert_eq!((ledger.range(), ledger.size_bytes), (None, 0));
     }
 }

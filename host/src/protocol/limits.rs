@@ -92,6 +92,10 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a manager waits when nobody had what it asked for.
 pub const FETCH_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+/// How long a manager waits for a checkpoint, or stands before a request at which its module fails, until it tells the front end so again:
+/// a front end whose process is new was not told, and a barrier may have been given up.
+pub const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// How often a manager looks again at the evidence while a replica is suspected.
 pub const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -6,7 +6,7 @@ use crate::market::{Digest, GuestFault, Outcome, Request};
 
 use super::event::Event;
 use super::fault::{Fault, FaultId};
-use super::id::{Incarnation, NodeId, ReplicaId, RequestId, SequenceNumber};
+use super::id::{Incarnation, NodeId, ReplicaId, RequestId, Round, SequenceNumber};
 use super::time::Instant;
 
 /// What can be given a place in the total order.
@@ -67,9 +67,9 @@ pub struct Reply {
 /// How a replica stands in the vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
-    /// It executes the order and replies. Every other role is always in this phase.
+    /// It executes the order and replies. For a sequencer: it gives numbers.
     Voting,
-    /// It is being brought back. It is neither accused nor suspected.
+    /// It is being brought back. It is neither accused nor suspected. For a sequencer: its process is new, and it gives no number yet.
     Recovering,
     /// It is out of the vote until somebody gives it another module.
     Quarantined,
@@ -82,7 +82,8 @@ pub struct Progress {
     pub incarnation: Incarnation,
     /// How its replica stands.
     pub phase: Phase,
-    /// The highest number that the sequencer gave, or that the replica manager delivered with all before it.
+    /// The highest number that the sequencer gave, or that the replica manager delivered with all before it. That of a sequencer
+    /// that gives no numbers yet is provisional.
     pub delivered: SequenceNumber,
     /// The highest number executed; for the sequencer the same as `delivered`.
     pub executed: SequenceNumber,
@@ -137,7 +138,8 @@ pub enum Message {
         /// Whether it has crashed, by the evidence of the voter.
         agree: bool,
     },
-    /// Front end to every replica manager: the request at this place is void, since too many modules failed at it.
+    /// Front end to every replica manager: the request at this place is void, since too many modules failed at it. A manager passes
+    /// it on to the others, so that all know if one does, though the front end may have ended meanwhile.
     Void {
         /// The place.
         sequence: SequenceNumber,
@@ -151,12 +153,41 @@ pub enum Message {
     },
     /// Replica manager to front end: have a barrier ordered, a checkpoint is needed.
     WantCheckpoint,
+    /// A sequencer that begins its life, to every replica manager: how far does your log reach? Take in nothing that is ordered after
+    /// this place until I give numbers.
+    FetchEnd {
+        /// Which round of asking this is.
+        round: Round,
+        /// The highest place that any manager has told so far; who does not hold the order up to there fetches it from the others.
+        ordered: SequenceNumber,
+    },
+    /// The answer to [`Message::FetchEnd`], given at once, and again when the log reaches as far as was asked.
+    LogEnd {
+        /// The round that is answered.
+        round: Round,
+        /// The last place of the log.
+        sequence: SequenceNumber,
+        /// The time of the last order, in milliseconds since the Unix epoch; 0 if none is known.
+        time_ms: u64,
+    },
+    /// Sequencer to front end: every manager holds the order up to this place, and none holds more. Numbers after it will be given anew.
+    Resume {
+        /// To be named in the answer.
+        round: Round,
+        /// The place.
+        after: SequenceNumber,
+    },
+    /// The answer to [`Message::Resume`]: what was known of later places is forgotten, and what has no place is submitted again.
+    Resumed {
+        /// The round that is answered.
+        round: Round,
+    },
     /// A replica manager that begins its life, to front end and every other one: who was I?
     Join,
     /// The answer to [`Message::Join`].
     Joined {
-        /// The last life of the asking replica that was heard of.
-        incarnation: Incarnation,
+        /// The last life of the asking replica that was heard of; `None` if none was, as when the answering process is new as well.
+        last: Option<Incarnation>,
         /// The highest place that the answering node knows to be ordered.
         ordered: SequenceNumber,
     },
@@ -253,6 +284,10 @@ impl Message {
             Message::Void { .. } => "void",
             Message::CheckpointVote { .. } => "checkpoint-vote",
             Message::WantCheckpoint => "want-checkpoint",
+            Message::FetchEnd { .. } => "fetch-end",
+            Message::LogEnd { .. } => "log-end",
+            Message::Resume { .. } => "resume",
+            Message::Resumed { .. } => "resumed",
             Message::Join => "join",
             Message::Joined { .. } => "joined",
             Message::FetchLog { .. } => "fetch-log",

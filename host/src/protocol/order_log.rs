@@ -13,6 +13,8 @@ pub struct OrderLog {
     /// The place before the first order held.
     after: SequenceNumber,
     orders: VecDeque<Order>,
+    /// The time of the last order that was ever appended.
+    time_ms: u64,
     /// Requests that became void before they were delivered here; at most [`VOID_AHEAD_LEN_MAX`].
     void_ahead: BTreeSet<SequenceNumber>,
 }
@@ -48,12 +50,19 @@ impl OrderLog {
         self.orders.is_empty()
     }
 
+    /// The time of the last order that was held, in milliseconds since the Unix epoch; 0 if there was none. A checkpoint with which
+    /// the log begins anew does not tell.
+    pub fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
     /// Appends the next order. When the log is full, the oldest one goes: nobody can execute from there any more.
     pub fn push(&mut self, mut order: Order) {
         assert_eq!(order.sequence, self.end().next(), "the log has no gap");
         if self.void_ahead.remove(&order.sequence) {
             order.command = Command::Void;
         }
+        self.time_ms = self.time_ms.max(order.time_ms);
         self.orders.push_back(order);
         if self.orders.len() > LOG_LEN_MAX {
             self.orders.pop_front();

@@ -2,11 +2,29 @@
 //!
 //! It trusts front ends to send each request once per channel and leaves it to the replica managers to recognise a retried one,
 //! since only they know what was executed. It holds no log: the channels repeat an order until each replica manager has it.
+//!
+//! So a sequencer whose process is new knows nothing of the order, and asks before it gives a number:
+//!
+//! ```text
+//! Gathering ─▶ Announcing ─▶ Serving
+//! ```
+//!
+//! *Gathering*: every replica manager says how far its log reaches. The order goes on after the highest place that any of them holds,
+//! as soon as **all** of them hold it up to there. To wait for all is deliberate. A number that any manager has delivered can so never
+//! be given to another request, and what only one of them held is in as many logs as there are managers before anything new is. The
+//! price is that a new sequencer waits for crashed managers to be back.
+//!
+//! A round of asking names one place, and a manager that has answered takes in nothing beyond it. So all answers of a round hold
+//! together, even those of managers that end meanwhile: what their successors know, they have from the others. When one manager holds more,
+//! or all hold less because the one that held it is gone, the next round names that place.
+//!
+//! *Announcing*: the front end forgets what it knows of later places, before one of them is given anew. Otherwise the
+//! replicas' replies to a new order could reach it sooner than that news, and be taken for replies to an old one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::event::Event;
-use super::id::{Incarnation, NodeId, RequestId, SequenceNumber};
+use super::id::{Incarnation, NodeId, ReplicaId, RequestId, Round, SequenceNumber};
 use super::limits::PROGRESS_INTERVAL;
 use super::message::{Command, Message, Order, Phase, Progress};
 use super::recipients::Recipients;
@@ -16,9 +34,26 @@ use super::time::Instant;
 #[derive(Debug)]
 pub struct Sequencer {
     process: u32,
+    replicas_len: usize,
+    stage: Stage,
+    round: Round,
+    /// The last number given; while the sequencer is gathering, the place up to which all managers are to hold the order.
     last: SequenceNumber,
+    /// No order has an earlier time, in milliseconds since the Unix epoch: that of the last order, as far as it is known.
+    time_ms: u64,
     progress_at: Instant,
     outputs: VecDeque<Output>,
+}
+
+/// How far a sequencer has come into its life; see the head of this file.
+#[derive(Debug)]
+enum Stage {
+    Gathering {
+        /// How far the log of each manager reaches that has answered in this round.
+        ends: BTreeMap<ReplicaId, SequenceNumber>,
+    },
+    Announcing,
+    Serving,
 }
 
 /// What the driver has to do for a sequencer.
@@ -36,24 +71,33 @@ pub enum Output {
 }
 
 impl Sequencer {
-    /// A sequencer at the beginning of an order, which announces itself at once. `process` is what the system calls its process.
-    pub fn new(process: u32, now: Instant) -> Sequencer {
-        Sequencer { process, last: SequenceNumber(0), progress_at: now, outputs: VecDeque::new() }
+    /// A sequencer that knows nothing of the order yet, in a cluster of so many replicas. `process` is what the system calls its process.
+    pub fn new(process: u32, replicas_len: usize, now: Instant) -> Sequencer {
+        Sequencer {
+            process,
+            replicas_len,
+            stage: Stage::Gathering { ends: BTreeMap::new() },
+            round: Round(1),
+            last: SequenceNumber(0),
+            time_ms: 0,
+            progress_at: now,
+            outputs: VecDeque::new(),
+        }
     }
 
     /// Takes one message in.
     pub fn handle_message(&mut self, from: NodeId, message: Message, now: Instant) {
-        match message {
-            Message::Submit { id, command } if from == NodeId::FrontEnd => self.on_submit(from, id, command, now),
+        match (from, message) {
+            (NodeId::FrontEnd, Message::Submit { id, command }) => self.on_submit(from, id, command, now),
+            (NodeId::ReplicaManager(replica), Message::LogEnd { round, sequence, time_ms }) => {
+                self.on_log_end(replica, round, sequence, time_ms);
+            }
+            (NodeId::FrontEnd, Message::Resumed { round }) => self.on_resumed(round, now),
             // It has opened the channel, which is what it is sent for.
-            Message::Progress(_) => {}
-            other => {
-                let reason = "not for a sequencer";
-                self.outputs.push_back(Output::Event(Event::Ignored {
-                    from,
-                    message: other.name().to_owned(),
-                    reason: reason.to_owned(),
-                }));
+            (_, Message::Progress(_)) => {}
+            (_, other) => {
+                let (message, reason) = (other.name().to_owned(), "not for a sequencer".to_owned());
+                self.outputs.push_back(Output::Event(Event::Ignored { from, message, reason }));
             }
         }
     }
@@ -87,18 +131,80 @@ impl Sequencer {
     }
 
     fn on_submit(&mut self, origin: NodeId, id: RequestId, command: Command, now: Instant) {
+        if !matches!(self.stage, Stage::Serving) {
+            // The front end submits it again when it is told to resume, so nothing need be kept here, nor bounded.
+            return;
+        }
         self.last = self.last.next();
+        self.time_ms = self.time_ms.max(now.as_millis());
         let sequence = self.last;
-        let order = Order { sequence, time_ms: now.as_millis(), origin, id, command };
+        let order = Order { sequence, time_ms: self.time_ms, origin, id, command };
         self.transmit(Recipients::ReplicaManagers, Message::Order(order));
         self.transmit(Recipients::One(origin), Message::Sequenced { id, sequence });
     }
 
+    fn on_log_end(&mut self, replica: ReplicaId, round: Round, end: SequenceNumber, time_ms: u64) {
+        let Stage::Gathering { ends } = &mut self.stage else { return };
+        self.time_ms = self.time_ms.max(time_ms);
+        if round != self.round {
+            return;
+        }
+        ends.insert(replica, end);
+        let is_complete = ends.len() == self.replicas_len;
+        let (lowest, highest) = (ends.values().min().copied(), ends.values().max().copied());
+        match highest {
+            Some(highest) if highest > self.last || is_complete && highest < self.last => self.gather(highest),
+            _ if is_complete && lowest == Some(self.last) => {
+                self.stage = Stage::Announcing;
+                self.announce();
+            }
+            _ => {}
+        }
+    }
+
+    /// Has all managers hold the order up to this place.
+    fn gather(&mut self, last: SequenceNumber) {
+        self.last = last;
+        self.round = self.round.next();
+        self.stage = Stage::Gathering { ends: BTreeMap::new() };
+        self.ask();
+    }
+
+    fn ask(&mut self) {
+        let message = Message::FetchEnd { round: self.round, ordered: self.last };
+        self.transmit(Recipients::ReplicaManagers, message);
+    }
+
+    /// Each announcement has a round of its own: the answer to the last one says that the front end will act on no other.
+    fn announce(&mut self) {
+        self.round = self.round.next();
+        let message = Message::Resume { round: self.round, after: self.last };
+        self.transmit(Recipients::One(NodeId::FrontEnd), message);
+    }
+
+    fn on_resumed(&mut self, round: Round, now: Instant) {
+        if matches!(self.stage, Stage::Announcing) && round == self.round {
+            self.stage = Stage::Serving;
+            self.progress(now);
+        }
+    }
+
+    /// Also asks again, whatever was answered: a process that has answered may have ended, or one that was asked.
     fn on_progress_timeout(&mut self, now: Instant) {
+        self.progress(now);
+        match self.stage {
+            Stage::Gathering { .. } => self.ask(),
+            Stage::Announcing => self.announce(),
+            Stage::Serving => {}
+        }
+    }
+
+    fn progress(&mut self, now: Instant) {
         self.progress_at = now + PROGRESS_INTERVAL;
+        let phase = if matches!(self.stage, Stage::Serving) { Phase::Voting } else { Phase::Recovering };
         let progress = Progress {
             incarnation: Incarnation::default(),
-            phase: Phase::Voting,
+            phase,
             delivered: self.last,
             executed: self.last,
             module: None,
@@ -115,10 +221,19 @@ impl Sequencer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::id::{ClientId, ReplicaId, RequestNumber};
+    use crate::protocol::id::{ClientId, RequestNumber};
 
     fn outputs(sequencer: &mut Sequencer) -> Vec<Output> {
         std::iter::from_fn(|| sequencer.poll_output()).collect()
+    }
+
+    /// What was sent but heartbeats.
+    fn sent(sequencer: &mut Sequencer) -> Vec<Message> {
+        let messages = outputs(sequencer).into_iter().filter_map(|output| match output {
+            Output::Transmit { message: Message::Progress(_), .. } | Output::Event(_) => None,
+            Output::Transmit { message, .. } => Some(message),
+        });
+        messages.collect()
     }
 
     fn submit(number: u64) -> Message {
@@ -126,9 +241,48 @@ mod tests {
         Message::Submit { id, command: Command::Barrier }
     }
 
+    fn manager(number: u8) -> NodeId {
+        NodeId::ReplicaManager(ReplicaId::new(number).unwrap())
+    }
+
+    fn log_end(sequencer: &mut Sequencer, number: u8, round: u32, end: u64) {
+        let message = Message::LogEnd { round: Round(round), sequence: SequenceNumber(end), time_ms: 0 };
+        sequencer.handle_message(manager(number), message, Instant(0));
+    }
+
+    fn fetch_end(round: u32, ordered: u64) -> Message {
+        Message::FetchEnd { round: Round(round), ordered: SequenceNumber(ordered) }
+    }
+
+    fn resume(round: u32, after: u64) -> Message {
+        Message::Resume { round: Round(round), after: SequenceNumber(after) }
+    }
+
+    /// A sequencer of three replicas that has asked.
+    fn gathering() -> Sequencer {
+        let mut sequencer = Sequencer::new(1, 3, Instant(0));
+        sequencer.handle_timeout(Instant(0));
+        assert_eq!(sent(&mut sequencer), [fetch_end(1, 0)]);
+        sequencer
+    }
+
+    /// A sequencer that gives numbers, from the beginning of the order.
+    fn serving() -> Sequencer {
+        let mut sequencer = gathering();
+        (1..=3).for_each(|number| log_end(&mut sequencer, number, 1, 0));
+        assert_eq!(sent(&mut sequencer), [resume(2, 0)]);
+        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(2) }, Instant(0));
+        let voting = |output: &Output| {
+            matches!(output, Output::Transmit { to: Recipients::All, message: Message::Progress(progress) }
+                if progress.phase == Phase::Voting)
+        };
+        assert!(outputs(&mut sequencer).iter().all(voting));
+        sequencer
+    }
+
     #[test]
     fn every_request_gets_the_next_place_and_the_front_end_is_told() {
-        let mut sequencer = Sequencer::new(1, Instant(0));
+        let mut sequencer = serving();
         for number in 1..=3 {
             sequencer.handle_message(NodeId::FrontEnd, submit(number), Instant(5_000 * number));
             let id = RequestId { client: ClientId(1), number: RequestNumber(number) };
@@ -148,10 +302,75 @@ mod tests {
 
     #[test]
     fn only_a_front_end_may_submit() {
-        let mut sequencer = Sequencer::new(1, Instant(0));
-        let manager = NodeId::ReplicaManager(ReplicaId::new(1).unwrap());
-        sequencer.handle_message(manager, submit(1), Instant(1));
+        let mut sequencer = serving();
+        sequencer.handle_message(manager(1), submit(1), Instant(1));
         assert!(matches!(outputs(&mut sequencer)[..], [Output::Event(Event::Ignored { .. })]));
         assert_eq!(sequencer.last(), SequenceNumber(0));
+    }
+
+    #[test]
+    fn no_number_is_given_before_every_manager_holds_what_any_of_them_holds() {
+        let mut sequencer = gathering();
+        log_end(&mut sequencer, 1, 1, 5);
+        assert_eq!(sent(&mut sequencer), [fetch_end(2, 5)]);
+        log_end(&mut sequencer, 2, 1, 0);
+        log_end(&mut sequencer, 3, 2, 7);
+        assert_eq!(sent(&mut sequencer), [fetch_end(3, 7)]);
+        for (number, end) in [(1, 5), (2, 7), (3, 7)] {
+            log_end(&mut sequencer, number, 3, end);
+        }
+        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        assert_eq!(sent(&mut sequencer), [], "the first manager lacks some");
+        log_end(&mut sequencer, 1, 3, 7);
+        assert_eq!(sent(&mut sequencer), [resume(4, 7)]);
+        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        assert_eq!(sent(&mut sequencer), [], "the front end has not forgotten what came after");
+        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(4) }, Instant(1));
+        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        assert_eq!(sequencer.last(), SequenceNumber(8));
+    }
+
+    #[test]
+    fn what_only_one_manager_held_that_is_gone_is_waited_for_no_longer() {
+        let mut sequencer = gathering();
+        log_end(&mut sequencer, 1, 1, 7);
+        log_end(&mut sequencer, 1, 2, 7);
+        log_end(&mut sequencer, 2, 2, 5);
+        log_end(&mut sequencer, 3, 2, 5);
+        sent(&mut sequencer);
+        sequencer.handle_timeout(Instant(0) + PROGRESS_INTERVAL);
+        assert_eq!(sent(&mut sequencer), [fetch_end(2, 7)]);
+        log_end(&mut sequencer, 1, 2, 0);
+        assert_eq!(sent(&mut sequencer), [fetch_end(3, 5)], "the first manager's process is new");
+    }
+
+    #[test]
+    fn only_the_answer_to_the_last_announcement_counts() {
+        let mut sequencer = gathering();
+        (1..=3).for_each(|number| log_end(&mut sequencer, number, 1, 0));
+        sequencer.handle_timeout(Instant(0) + PROGRESS_INTERVAL);
+        assert_eq!(sent(&mut sequencer), [resume(2, 0), resume(3, 0)]);
+        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(2) }, Instant(1));
+        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        assert_eq!(sent(&mut sequencer), []);
+        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(3) }, Instant(1));
+        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        assert_eq!(sequencer.last(), SequenceNumber(1));
+    }
+
+    #[test]
+    fn the_time_of_orders_does_not_go_back() {
+        let mut sequencer = gathering();
+        for number in 1..=3 {
+            let message = Message::LogEnd { round: Round(1), sequence: SequenceNumber(0), time_ms: 900 };
+            sequencer.handle_message(manager(number), message, Instant(0));
+        }
+        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(2) }, Instant(0));
+        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(5_000));
+        let times = sent(&mut sequencer).into_iter().filter_map(|message| match message {
+            Message::Order(order) => Some(order.time_ms),
+            _ => None,
+        });
+        assert_eq!(times.collect::<Vec<_>>(), [900]);
     }
 }

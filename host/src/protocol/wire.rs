@@ -14,7 +14,7 @@ pub use super::channel::limits::MESSAGE_LEN_MAX;
 use super::limits::STATE_LEN_MAX;
 
 /// Version of the encoding, the first byte of every message. It changes whenever an older reader would misread.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 type Config = Configuration<LittleEndian, Varint, Limit<MESSAGE_LEN_MAX>>;
 
@@ -112,7 +112,9 @@ mod tests {
     use crate::market::{Digest, GuestFault, Outcome, parse_request};
     use crate::protocol::client_message::ClientMessage;
     use crate::protocol::event::Event;
-    use crate::protocol::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
+    use crate::protocol::id::{
+        ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, Round, SequenceNumber,
+    };
     use crate::protocol::message::{Certificate, Charge, Command, Message, Order, Phase, Progress, Reply, Response};
     use crate::protocol::time::Instant;
     use proptest::prelude::*;
@@ -159,6 +161,11 @@ mod tests {
                 process: 4711,
             }),
             Message::CrashVote { charge, agree: true },
+            Message::FetchEnd { round: Round(1), ordered: SequenceNumber(9) },
+            Message::LogEnd { round: Round(1), sequence: SequenceNumber(9), time_ms: 1_790_000_000_000 },
+            Message::Resume { round: Round(2), after: SequenceNumber(9) },
+            Message::Resumed { round: Round(2) },
+            Message::Joined { last: None, ordered: SequenceNumber(9) },
             Message::Offer(Certificate { sequence: SequenceNumber(9), digest, voters: vec![charge.replica] }),
             Message::State { sequence: SequenceNumber(9), offset: 2, len: 5, bytes: vec![1, 2, 3] },
             Message::Event {

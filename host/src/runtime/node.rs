@@ -110,7 +110,7 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
             }
             NodeId::Sequencer => {
                 network.log.info(format_args!("listening udp={address}"));
-                run_sequencer(network).await
+                run_sequencer(network, config.replicas.len()).await
             }
             NodeId::ReplicaManager(replica) => {
                 let modules = load_modules(&config, replica)?;
@@ -160,8 +160,8 @@ fn load_modules(config: &ClusterConfig, replica: ReplicaId) -> Result<Vec<Loaded
     Ok(loaded.collect::<Result<_, _>>()?)
 }
 
-async fn run_sequencer(mut network: Network) -> Result<(), NodeError> {
-    let mut core = Sequencer::new(std::process::id(), network.now());
+async fn run_sequencer(mut network: Network, replicas_len: usize) -> Result<(), NodeError> {
+    let mut core = Sequencer::new(std::process::id(), replicas_len, network.now());
     loop {
         network.wait(core.poll_timeout()).await;
         let now = network.receive();

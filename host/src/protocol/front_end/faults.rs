@@ -6,7 +6,7 @@ use super::{ConnectionId, FrontEnd, Output};
 use crate::protocol::client_message::{FaultAsk, FaultState, FaultStatus, ServerBody};
 use crate::protocol::event::Event;
 use crate::protocol::fault::{Fault, FaultId, FaultKind};
-use crate::protocol::id::{NodeId, ReplicaId, RequestNumber};
+use crate::protocol::id::{NodeId, RequestNumber};
 use crate::protocol::limits::FAULTS_LEN_MAX;
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
@@ -103,9 +103,8 @@ impl FrontEnd {
         }
     }
 
-    /// A replica's process is new and knows of no faults: it is told of those that are not over.
-    pub(super) fn renew_faults(&mut self, replica: ReplicaId, now: Instant) {
-        let node = NodeId::ReplicaManager(replica);
+    /// A node's process is new and knows of no faults: it is told of those that are not over.
+    pub(super) fn renew_faults(&mut self, node: NodeId, now: Instant) {
         let mut renewed = Vec::new();
         for entry in self.faults.entries.values_mut().filter(|entry| entry.status.node == node && entry.is_active()) {
             if entry.status.fault.kind == FaultKind::Kill {
@@ -157,6 +156,7 @@ mod tests {
     use super::*;
     use crate::protocol::client_message::ServerMessage;
     use crate::protocol::front_end::FrontEndConfig;
+    use crate::protocol::id::ReplicaId;
     use crate::protocol::limits::REQUEST_TIMEOUT;
     use crate::protocol::policy::SuspicionPolicy;
     use crate::protocol::quorum::Tolerance;
@@ -239,7 +239,7 @@ mod tests {
         let late = Fault { lasts: Some(Duration::from_secs(1)), ..Fault::of(FaultKind::Loss) };
         ask(&mut front_end, FaultAsk::Add { node: replica(2), fault: late });
         report(&mut front_end, 1, 2, false);
-        front_end.renew_faults(ReplicaId::new(2).unwrap(), NOW + Duration::from_secs(1));
+        front_end.renew_faults(replica(2), NOW + Duration::from_secs(1));
         let renewed: Vec<_> = std::iter::from_fn(|| front_end.poll_output())
             .filter_map(|output| match output {
                 Output::Transmit { message: Message::AddFault { id, fault }, .. } => Some((id, fault.count)),

@@ -56,6 +56,16 @@ impl Judging {
         self.due.push_back((sequence, now));
     }
 
+    /// Forgets all of the places after this one, which will be given anew.
+    pub(super) fn forget_after(&mut self, after: SequenceNumber) {
+        self.awaited.split_off(&after.next());
+        self.due.retain(|(sequence, _)| *sequence <= after);
+        for standing in self.replicas.values_mut() {
+            standing.judged = standing.judged.min(after);
+            standing.suspected_at = standing.suspected_at.map(|suspected_at| suspected_at.min(after));
+        }
+    }
+
     /// How long a reply may take: twice as long as the slowest so far, within the operator's bounds.
     fn deadline(&self) -> Duration {
         let SuspicionPolicy { deadline_start, deadline_floor, deadline_ceiling, .. } = self.policy;
@@ -229,6 +239,18 @@ impl FrontEnd {
         !missing.is_empty()
     }
 
+    /// A manager's process is new and does not know whom it has to vote on.
+    pub(super) fn repeat_suspicions(&mut self, to: ReplicaId) {
+        let suspected = self.judging.replicas.iter().filter(|(replica, _)| **replica != to);
+        let charges = suspected.filter_map(|(replica, standing)| {
+            let incarnation = self.incarnation(*replica);
+            standing.suspected_at.map(|sequence| Charge { replica: *replica, incarnation, sequence })
+        });
+        for charge in charges.collect::<Vec<_>>() {
+            self.transmit(Recipients::One(NodeId::ReplicaManager(to)), Message::Suspect(charge));
+        }
+    }
+
     pub(super) fn on_crash_vote(&mut self, voter: ReplicaId, charge: Charge, agree: bool, now: Instant) {
         let incarnation = self.incarnation(charge.replica);
         let Some(standing) = self.judging.replicas.get_mut(&charge.replica) else { return };
@@ -250,7 +272,7 @@ impl FrontEnd {
     }
 
     /// The last life of a replica that was heard of.
-    fn incarnation(&self, replica: ReplicaId) -> Incarnation {
+    pub(super) fn incarnation(&self, replica: ReplicaId) -> Incarnation {
         let heartbeat = self.heartbeats.get(&NodeId::ReplicaManager(replica));
         heartbeat.map_or(Incarnation(0), |(progress, _)| progress.incarnation)
     }

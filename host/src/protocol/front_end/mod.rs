@@ -9,6 +9,7 @@
 //! | `releasing.rs` | counts the replies to an order, and releases what enough of them share |
 //! | `judging.rs` | who was wrong, who is silent |
 //! | `status.rs` | how the nodes are |
+//! | `rejoining.rs` | what it tells, and does, when the process of another node is new |
 //! | `faults.rs` | faults that were asked for |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,10 +21,10 @@ use super::checkpoint::{Certifier, Verdict};
 use super::client_message::{ClientMessage, ServerBody, ServerMessage};
 use super::event::Event;
 use super::event_log::EventLog;
-use super::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
+use super::id::{ClientId, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
 use super::ledger::{Asked, Conclusion, Ledger, ReplyRecord};
 use super::limits::{EVENTS_LEN_MAX, LEDGER_LEN_MAX, PENDING_LEN_MAX};
-use super::message::{Certificate, Command, Message, Phase, Progress, Reply, Response};
+use super::message::{Certificate, Command, Message, Progress, Reply, Response};
 use super::policy::SuspicionPolicy;
 use super::quorum::Tolerance;
 use super::recipients::Recipients;
@@ -31,6 +32,7 @@ use super::time::{Instant, earliest};
 
 mod faults;
 mod judging;
+mod rejoining;
 mod releasing;
 mod status;
 
@@ -181,6 +183,7 @@ impl FrontEnd {
     pub fn handle_message(&mut self, from: NodeId, message: Message, now: Instant) {
         match (from, message) {
             (NodeId::Sequencer, Message::Sequenced { id, sequence }) => self.on_sequenced(id, sequence, now),
+            (NodeId::Sequencer, Message::Resume { round, after }) => self.on_resume(round, after, now),
             (NodeId::ReplicaManager(replica), Message::Reply(reply)) => self.on_reply(replica, reply, now),
             (_, Message::Progress(progress)) => self.on_progress(from, progress, now),
             (NodeId::ReplicaManager(voter), Message::CrashVote { charge, agree }) => {
@@ -258,10 +261,7 @@ impl FrontEnd {
         let deadline = now + self.config.request_timeout;
         self.deadlines.insert((deadline, id));
         self.pending.insert(id, Pending { connections, command, submitted_at: now, deadline, sequence: None });
-        self.outputs.push_back(Output::Transmit {
-            to: Recipients::One(NodeId::Sequencer),
-            message: Message::Submit { id, command },
-        });
+        self.transmit(Recipients::One(NodeId::Sequencer), Message::Submit { id, command });
     }
 
     fn on_sequenced(&mut self, id: RequestId, sequence: SequenceNumber, now: Instant) {
@@ -272,13 +272,9 @@ impl FrontEnd {
         let Some(record) = self.ledger.record_mut(sequence) else {
             return self.ignored(NodeId::Sequencer, "sequenced", "the ledger has forgotten this place");
         };
-        if record.asked.is_some_and(|asked| asked.id != id) {
-            // Its order is lost, and with it this request; the time-out will say so.
-            return self.ignored(
-                NodeId::Sequencer,
-                "sequenced",
-                "the number was given before: the sequencer has been restarted",
-            );
+        if record.asked.is_none() {
+            // The request may have become void before its place was known here. Now there is somebody to be told.
+            record.conclusion = None;
         }
         pending.sequence = Some(sequence);
         let Pending { command, submitted_at, .. } = *pending;
@@ -309,21 +305,6 @@ impl FrontEnd {
         self.judge(sequence, now);
     }
 
-    fn on_join(&mut self, replica: ReplicaId, now: Instant) {
-        let known = self.heartbeats.get_mut(&NodeId::ReplicaManager(replica));
-        let incarnation = known.map_or(Incarnation(0), |(progress, at)| {
-            // Its process is new, so it is being brought back already.
-            progress.phase = Phase::Recovering;
-            *at = now;
-            progress.incarnation
-        });
-        let ordered = self.ledger.range().map_or(SequenceNumber(0), |(_, last)| last);
-        let to = Recipients::One(NodeId::ReplicaManager(replica));
-        self.outputs.push_back(Output::Transmit { to, message: Message::Joined { incarnation, ordered } });
-        self.renew_faults(replica, now);
-        self.judge_all(now);
-    }
-
     /// The managers act on their votes; here they are only counted, to be told.
     fn on_checkpoint_vote(&mut self, voter: ReplicaId, sequence: SequenceNumber, digest: Digest, now: Instant) {
         match self.certifier.vote(voter, sequence, digest) {
@@ -344,6 +325,10 @@ impl FrontEnd {
             self.checkpoint = Some(id);
             self.submit(id, Command::Barrier, Vec::new(), now);
         }
+    }
+
+    fn transmit(&mut self, to: Recipients, message: Message) {
+        self.outputs.push_back(Output::Transmit { to, message });
     }
 
     fn answer(&mut self, connection: ConnectionId, number: RequestNumber, body: ServerBody) {

@@ -17,10 +17,19 @@ impl FrontEnd {
     /// Ends the vote on one order, if its replies allow it.
     pub(super) fn conclude(&mut self, sequence: SequenceNumber, now: Instant) {
         let Some(record) = self.ledger.record_mut(sequence) else { return };
-        let Some(asked) = record.asked else { return };
+        let Some(asked) = record.asked else { return self.void_unasked(sequence, now) };
         match asked.command {
             Command::Barrier | Command::Void => self.conclude_barrier(sequence, asked.id, now),
             Command::Request(_) => self.conclude_request(sequence, asked.id, now),
+        }
+    }
+
+    /// Nobody here waits for this order, which may be that of an earlier front end. Replicas may wait for it to become void.
+    fn void_unasked(&mut self, sequence: SequenceNumber, now: Instant) {
+        let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
+        if record.conclusion.is_none() && is_void(record, self.config.tolerance.quorum()) {
+            record.conclusion = Some(Conclusion::NoAgreement { at: now });
+            self.void(sequence, now);
         }
     }
 

@@ -12,7 +12,11 @@ use crate::protocol::quorum::Tolerance;
 use crate::protocol::time::Instant;
 
 impl FrontEnd {
-    pub(super) fn on_progress(&mut self, from: NodeId, progress: Progress, now: Instant) {
+    pub(super) fn on_progress(&mut self, from: NodeId, mut progress: Progress, now: Instant) {
+        if let Some((earlier, _)) = self.heartbeats.get(&from) {
+            // A process that does not know yet which life this is does not make the last one forgotten.
+            progress.incarnation = progress.incarnation.max(earlier.incarnation);
+        }
         let earlier = self.heartbeats.insert(from, (progress, now));
         let standing = |progress: Progress| (progress.incarnation, progress.phase);
         if let NodeId::ReplicaManager(replica) = from

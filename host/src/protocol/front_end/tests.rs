@@ -3,9 +3,12 @@
 use super::*;
 use crate::market::{GuestFault, Outcome};
 use crate::protocol::client_message::NodeState;
+use crate::protocol::id::Incarnation;
 use crate::protocol::limits::REQUEST_TIMEOUT;
 use crate::protocol::limits::SILENT_AFTER;
-use crate::protocol::message::Charge;
+use crate::protocol::message::{Charge, Phase};
+
+mod restarts;
 
 /// A front end of three replicas with one client connected.
 struct Bench {
@@ -414,7 +417,7 @@ fn a_new_process_is_told_its_last_life_and_how_far_the_order_is() {
     bench.drain();
     let manager = NodeId::ReplicaManager(ReplicaId::new(2).unwrap());
     bench.front_end.handle_message(manager, Message::Join, bench.now);
-    let joined = Message::Joined { incarnation: Incarnation(1), ordered: SequenceNumber(1) };
+    let joined = Message::Joined { last: Some(Incarnation(1)), ordered: SequenceNumber(1) };
     assert_eq!(bench.front_end.poll_output(), Some(Output::Transmit { to: Recipients::One(manager), message: joined }));
 }
 

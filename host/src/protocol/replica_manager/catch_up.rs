@@ -49,6 +49,19 @@ impl ReplicaManager {
         }
     }
 
+    /// Nothing is missing any more.
+    pub(super) fn end_fetch_log(&mut self, now: Instant) {
+        if self.fetch.take_if(|fetch| matches!(fetch.wanted, Wanted::Log)).is_some() {
+            self.restore(now);
+            self.start_runs();
+        }
+    }
+
+    /// Whether nobody had the orders that are missing, so that it is waited a little before all are asked again.
+    pub(super) fn is_fetch_fruitless(&self) -> bool {
+        self.fetch.as_ref().is_some_and(|fetch| matches!(fetch.wanted, Wanted::Log) && fetch.source.is_none())
+    }
+
     fn fetch_from_anybody(&mut self, wanted: Wanted, now: Instant) {
         self.fetch = Some(Fetch { wanted, source: None, next: VecDeque::new(), deadline: now });
         self.ask_next_source(now);
@@ -164,18 +177,9 @@ impl ReplicaManager {
             Wanted::Log | Wanted::State { .. } => return,
         }
         let is_empty = orders.is_empty();
-        for order in orders {
-            if order.sequence == self.log.end().next() {
-                self.ordered = self.ordered.max(order.sequence);
-                self.log.push(order);
-            }
-        }
-        self.hold_back.forget(self.log.end());
-        self.deliver_held_back(now);
+        self.take_in(orders, now);
         if !self.has_gap() {
-            self.fetch = None;
-            self.restore(now);
-            self.start_runs();
+            self.end_fetch_log(now);
         } else if is_empty {
             self.ask_next_source(now);
         } else {
@@ -259,7 +263,7 @@ impl ReplicaManager {
 
     /// Begins with a checkpoint of another manager.
     fn adopt(&mut self, checkpoint: Checkpoint, certificate: Certificate, now: Instant) {
-        let sequence = checkpoint.sequence;
+        let (sequence, had_gap) = (checkpoint.sequence, self.has_gap());
         if let Life::Restoring(recovery) = &mut self.life
             && let Some(corrupt) = recovery.corrupt.take_if(|corrupt| corrupt.sequence == sequence)
         {
@@ -274,8 +278,9 @@ impl ReplicaManager {
         }
         self.keep(checkpoint, certificate);
         self.deliver_held_back(now);
+        self.check_gap_closed(had_gap);
         match self.life {
-            Life::Blocked { at } if sequence >= at => self.unblock(at, now),
+            Life::Blocked { at, .. } if sequence >= at => self.unblock(at, now),
             _ => self.restore(now),
         }
     }

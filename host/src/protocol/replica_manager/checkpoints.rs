@@ -42,7 +42,7 @@ impl ReplicaManager {
         // The front end counts as well, and tells what came of it.
         let Verdict::Certified(_) = self.certifier.vote(voter, sequence, digest) else { return };
         self.settle(sequence, now);
-        if let Life::Blocked { at } = self.life
+        if let Life::Blocked { at, .. } = self.life
             && sequence >= at
         {
             self.unblock(at, now);

@@ -6,9 +6,10 @@ use super::{Executed, Life, Output, ReplicaManager, Task};
 use crate::market::GuestFault;
 use crate::protocol::checkpoint::ClientTables;
 use crate::protocol::event::{Cause, Event};
-use crate::protocol::id::{Incarnation, SequenceNumber};
+use crate::protocol::hold_back::HoldBack;
+use crate::protocol::id::{Incarnation, NodeId, Round, SequenceNumber};
 use crate::protocol::limits::{DELIVERED_LEN_MAX, LOG_LEN_MAX, REPLAY_RUN_LEN_MAX, RUN_LEN_MAX, RUNS_LEN_MAX};
-use crate::protocol::message::{Command, Message, Order, Reply, Response};
+use crate::protocol::message::{Command, Message, Order, Phase, Progress, Reply, Response};
 use crate::protocol::recipients::Recipients;
 use crate::protocol::time::Instant;
 
@@ -109,7 +110,8 @@ impl ReplicaManager {
             // It follows the order for the others' sake, and will begin with a later checkpoint itself.
             Life::Blocked { .. } | Life::Quarantined => u64::MAX,
         };
-        lag >= lag_max || self.hold_back.is_full()
+        // What nobody else holds may be lost with a sequencer, whose successor has to be heard then.
+        lag >= lag_max || (self.hold_back.is_full() && !self.is_fetch_fruitless())
     }
 
     pub(super) fn on_order(&mut self, order: Order, now: Instant) {
@@ -122,10 +124,58 @@ impl ReplicaManager {
         self.deliver_held_back(now);
     }
 
-    /// The sequencer has sent this order, and the channel between keeps the order of messages: what is not here was lost.
-    pub(super) fn on_ordered(&mut self, sequence: SequenceNumber, now: Instant) {
-        self.ordered = self.ordered.max(sequence);
+    /// The channel between keeps the order of messages. So the sequencer has ordered up to there and nothing more, whatever others may
+    /// have told, and what is not here of it was lost.
+    pub(super) fn on_sequencer_progress(&mut self, progress: &Progress, now: Instant) {
+        if progress.phase == Phase::Voting {
+            self.asked_in = None;
+            self.expect_up_to(progress.delivered, now);
+        }
+    }
+
+    /// The sequencer's process is new, so what the earlier one has sent and this manager cannot deliver may be held by nobody.
+    pub(super) fn on_fetch_end(&mut self, round: Round, ordered: SequenceNumber, now: Instant) {
+        self.hold_back = HoldBack::default();
+        self.asked_in = Some(round);
+        self.expect_up_to(ordered, now);
+        self.tell_end();
+    }
+
+    /// Tells a sequencer that has asked how far the log reaches.
+    fn tell_end(&mut self) {
+        let Some(round) = self.asked_in else { return };
+        let message = Message::LogEnd { round, sequence: self.log.end(), time_ms: self.log.time_ms() };
+        self.transmit(Recipients::One(NodeId::Sequencer), message);
+    }
+
+    fn expect_up_to(&mut self, sequence: SequenceNumber, now: Instant) {
+        self.ordered = sequence.max(self.log.end());
         self.deliver_held_back(now);
+        if !self.has_gap() {
+            self.end_fetch_log(now);
+        }
+    }
+
+    /// Takes in orders that another manager holds.
+    pub(super) fn take_in(&mut self, orders: Vec<Order>, now: Instant) {
+        let had_gap = self.has_gap();
+        for order in orders {
+            let is_open = self.asked_in.is_none() || order.sequence <= self.ordered;
+            if order.sequence == self.log.end().next() && is_open {
+                self.ordered = self.ordered.max(order.sequence);
+                self.log.push(order);
+            }
+        }
+        self.hold_back.forget(self.log.end());
+        self.deliver_held_back(now);
+        self.check_gap_closed(had_gap);
+    }
+
+    /// The log has grown by what was fetched. A sequencer that waits for that is told.
+    pub(super) fn check_gap_closed(&mut self, had_gap: bool) {
+        if had_gap && !self.has_gap() {
+            self.tell_end();
+        }
     }
 
     /// Delivers all orders that are contiguous, and sees to it that a gap is closed.
@@ -248,7 +298,7 @@ impl ReplicaManager {
         }
     }
 
-    fn transmit_reply(&mut self, order: Order, response: Response) {
+    pub(super) fn transmit_reply(&mut self, order: Order, response: Response) {
         let reply = Reply { sequence: order.sequence, incarnation: self.incarnation, response };
         self.transmit(Recipients::One(order.origin), Message::Reply(reply));
     }

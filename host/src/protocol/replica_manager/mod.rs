@@ -13,7 +13,7 @@
 //! | `catch_up.rs` | fetches from other managers what this one is missing, and serves them |
 //! | `watching.rs` | accusations, suspicions and votes |
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::market::{Digest, GuestFault, MarketState, Outcome};
@@ -22,7 +22,7 @@ use super::checkpoint::{Certifier, Checkpoint, ClientTables};
 use super::crash_votes::Watch;
 use super::event::Event;
 use super::hold_back::HoldBack;
-use super::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
+use super::id::{Incarnation, NodeId, ReplicaId, Round, SequenceNumber};
 use super::ladder::Ladder;
 use super::limits::{
     ABSENCE_MIN, CERTIFICATES_LEN_MAX, HOLD_BACK_LEN_MAX, LOG_LEN_MAX, PROGRESS_INTERVAL, RUNS_LEN_MAX, STABLE_LEN_MAX,
@@ -77,6 +77,9 @@ pub struct ReplicaManager {
     hold_back: HoldBack,
     /// The highest place that is known to be ordered and sent to this manager.
     ordered: SequenceNumber,
+    /// The sequencer's process is new and has asked, in this round, how far the log reaches: until it gives numbers, no order after
+    /// `ordered` is taken in.
+    asked_in: Option<Round>,
     execution: Execution,
     certifier: Certifier,
     /// Certified checkpoints, the latest at the end; at most [`STABLE_LEN_MAX`](super::limits::STABLE_LEN_MAX).
@@ -85,6 +88,8 @@ pub struct ReplicaManager {
     candidates: BTreeMap<SequenceNumber, Checkpoint>,
     /// The recovered replica has been compared with the others at no checkpoint yet.
     is_unverified: bool,
+    /// When the front end is told again what this manager waits for, if it does.
+    ask_again_at: Instant,
     fetch: Option<Fetch>,
     /// The checkpoint that another manager is fetching, encoded.
     served: Option<(SequenceNumber, Vec<u8>)>,
@@ -165,15 +170,17 @@ impl ReplicaManager {
         let mut manager = ReplicaManager {
             config,
             incarnation: Incarnation(0),
-            life: Life::Joining { answers: BTreeSet::new(), last: Incarnation(0) },
+            life: Life::Joining { answers: BTreeMap::new() },
             log: OrderLog::default(),
             hold_back: HoldBack::default(),
             ordered: SequenceNumber(0),
+            asked_in: None,
             execution: Execution::after(SequenceNumber(0), ClientTables::default(), SequenceNumber(0)),
             certifier: Certifier::new(tolerance.quorum(), replicas_len),
             stable: VecDeque::new(),
             candidates: BTreeMap::new(),
             is_unverified: false,
+            ask_again_at: now,
             fetch: None,
             served: None,
             ladder,
@@ -194,10 +201,15 @@ impl ReplicaManager {
         }
         match (from, message) {
             (NodeId::Sequencer, Message::Order(order)) => self.on_order(order, now),
-            (NodeId::Sequencer, Message::Progress(progress)) => self.on_ordered(progress.delivered, now),
+            (NodeId::Sequencer, Message::Progress(progress)) => self.on_sequencer_progress(&progress, now),
+            (NodeId::Sequencer, Message::FetchEnd { round, ordered }) => self.on_fetch_end(round, ordered, now),
             (NodeId::FrontEnd, Message::Accuse(charge)) => self.on_accuse(charge, now),
             (NodeId::FrontEnd, Message::Suspect(charge)) => self.on_suspect(charge, now),
-            (NodeId::FrontEnd, Message::Void { sequence }) => self.on_void(sequence, now),
+            (NodeId::FrontEnd, Message::Void { sequence }) => {
+                self.transmit(Recipients::ReplicaManagers, Message::Void { sequence });
+                self.on_void(sequence, now);
+            }
+            (NodeId::ReplicaManager(_), Message::Void { sequence }) => self.on_void(sequence, now),
             (NodeId::ReplicaManager(peer), Message::Progress(progress)) => self.watch.on_progress(peer, &progress, now),
             (NodeId::ReplicaManager(peer), Message::CrashVote { charge, agree }) => {
                 self.on_crash_vote(peer, charge, agree, now);
@@ -206,8 +218,8 @@ impl ReplicaManager {
                 self.on_checkpoint_vote(peer, sequence, digest, now);
             }
             (NodeId::ReplicaManager(peer), Message::Join) => self.on_join(peer),
-            (NodeId::FrontEnd | NodeId::ReplicaManager(_), Message::Joined { incarnation, ordered }) => {
-                self.on_joined(from, incarnation, ordered, now);
+            (NodeId::FrontEnd | NodeId::ReplicaManager(_), Message::Joined { last, ordered }) => {
+                self.on_joined(from, last, ordered, now);
             }
             (NodeId::ReplicaManager(peer), Message::FetchLog { after }) => self.on_fetch_log(peer, after),
             (NodeId::ReplicaManager(peer), Message::FetchOffer) => self.on_fetch_offer(peer),
@@ -293,6 +305,7 @@ impl ReplicaManager {
             self.watch.on_own_absence(now);
         }
         self.announce(now);
+        self.ask_again(now);
     }
 
     /// Tells all others how far this replica is.

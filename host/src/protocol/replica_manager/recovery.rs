@@ -11,16 +11,18 @@
 //! *Restoring* ends the old instance, waits out the backoff, finds a checkpoint (its own, or another manager's) and has a module
 //! import it; *Replaying* executes the log from there to where the order was when the module was ready.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Execution, Output, ReplicaManager, StartFailure};
+use crate::market::GuestFault;
 use crate::protocol::checkpoint::{Checkpoint, ClientTables};
 use crate::protocol::crash_votes::majority;
 use crate::protocol::event::{Cause, Event};
 use crate::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
 use crate::protocol::ladder::Step;
-use crate::protocol::message::Message;
+use crate::protocol::limits::ASK_AGAIN_AFTER;
+use crate::protocol::message::{Message, Response};
 use crate::protocol::recipients::Recipients;
 use crate::protocol::time::Instant;
 
@@ -31,10 +33,8 @@ use Life::{Blocked, Joining, Quarantined, Replaying, Restoring, Voting};
 pub(super) enum Life {
     /// The process is new, and asks the others which life this is.
     Joining {
-        /// Who has answered.
-        answers: BTreeSet<NodeId>,
-        /// The last life that any of them knows of.
-        last: Incarnation,
+        /// Who has answered, and the last life that each of them has heard of.
+        answers: BTreeMap<NodeId, Option<Incarnation>>,
     },
     /// A module is about to be started.
     Restoring(Recovery),
@@ -46,6 +46,8 @@ pub(super) enum Life {
     Blocked {
         /// The order.
         at: SequenceNumber,
+        /// How it fails.
+        fault: GuestFault,
     },
     /// Nothing is left to try.
     Quarantined,
@@ -123,26 +125,41 @@ impl ReplicaManager {
 
     /// Another manager's process is new, and asks who it was.
     pub(super) fn on_join(&mut self, peer: ReplicaId) {
-        if matches!(self.life, Joining { .. }) {
-            // Both are new, and nothing that this one could say is worth anything.
-            return;
-        }
-        let joined = Message::Joined { incarnation: self.watch.incarnation(peer), ordered: self.log.end() };
-        self.transmit_to(peer, joined);
+        let last = Some(self.watch.incarnation(peer)).filter(|last| *last > Incarnation(0));
+        self.transmit_to(peer, Message::Joined { last, ordered: self.log.end() });
     }
 
-    pub(super) fn on_joined(&mut self, from: NodeId, last: Incarnation, ordered: SequenceNumber, now: Instant) {
-        self.ordered = self.ordered.max(ordered);
-        let Joining { answers, last: known } = &mut self.life else { return };
-        answers.insert(from);
-        *known = last.max(*known);
-        // The front end hears of every life. Without it a majority has: this manager is one of them.
-        let is_known = answers.contains(&NodeId::FrontEnd) || answers.len() + 1 >= majority(self.config.replicas_len);
+    /// Asks those again that have not answered yet, since their processes may have ended instead.
+    fn join_again(&mut self) {
+        let Joining { answers } = &self.life else { return };
+        let me = NodeId::ReplicaManager(self.config.replica);
+        let is_asked =
+            |node: &NodeId| *node != me && Recipients::Watchers.include(*node) && !answers.contains_key(node);
+        for node in NodeId::all(self.config.replicas_len).into_iter().filter(is_asked).collect::<Vec<_>>() {
+            self.transmit(Recipients::One(node), Message::Join);
+        }
+    }
+
+    pub(super) fn on_joined(&mut self, from: NodeId, last: Option<Incarnation>, ordered: SequenceNumber, now: Instant) {
+        if self.asked_in.is_none() {
+            self.ordered = self.ordered.max(ordered);
+        }
+        let replicas_len = self.config.replicas_len;
+        let Joining { answers } = &mut self.life else { return };
+        answers.insert(from, last);
+        let knows = |node: &NodeId| matches!(answers.get(node), Some(Some(_)));
+        let knowing_len = answers.keys().filter(|node| node.replica().is_some() && knows(node)).count();
+        // The front end hears of every life. Without it a majority has: this manager is one of them. When all have answered there is
+        // nothing to wait for: at the beginning of a cluster nobody has heard of anybody.
+        let all_others = replicas_len;
+        let is_known =
+            knows(&NodeId::FrontEnd) || knowing_len + 1 >= majority(replicas_len) || answers.len() == all_others;
         if !is_known {
             return;
         }
-        self.incarnation = Incarnation(known.0 + 1);
-        let is_first = known.0 == 0 && self.ordered == SequenceNumber(0);
+        let last = answers.values().flatten().max().copied().unwrap_or_default();
+        self.incarnation = Incarnation(last.0 + 1);
+        let is_first = last.0 == 0 && self.ordered == SequenceNumber(0);
         if is_first {
             self.life = Restoring(Recovery { is_first, ..Recovery::new(now) });
             self.restore(now);
@@ -188,8 +205,9 @@ impl ReplicaManager {
             }
             Step::Block(at) => {
                 self.event(Event::Blocked { replica, sequence: at }, now);
-                self.life = Blocked { at };
-                self.transmit(Recipients::One(NodeId::FrontEnd), Message::WantCheckpoint);
+                let Cause::ModuleFailed(_, fault) = cause else { unreachable!("only a failure at one order blocks") };
+                self.life = Blocked { at, fault };
+                self.want_checkpoint(now);
             }
             Step::Quarantine => {
                 self.event(Event::Quarantined { replica, incarnation, cause }, now);
@@ -268,10 +286,34 @@ impl ReplicaManager {
             self.event(recovered, now);
             // Has it the same state as the others? The next checkpoint tells, and one is due for that.
             self.is_unverified = true;
-            self.transmit(Recipients::One(NodeId::FrontEnd), Message::WantCheckpoint);
+            self.want_checkpoint(now);
         }
         self.announce(now);
         self.start_runs();
+    }
+
+    fn want_checkpoint(&mut self, now: Instant) {
+        self.ask_again_at = now + ASK_AGAIN_AFTER;
+        self.transmit(Recipients::One(NodeId::FrontEnd), Message::WantCheckpoint);
+    }
+
+    /// Says again what somebody has to know for this replica to go on.
+    pub(super) fn ask_again(&mut self, now: Instant) {
+        self.join_again();
+        if self.ask_again_at > now {
+            return;
+        }
+        match &self.life {
+            Blocked { at, fault } => {
+                let (order, fault) = (self.log.order(*at).copied(), fault.clone());
+                if let Some(order) = order {
+                    self.transmit_reply(order, Response::Fault(fault));
+                }
+                self.want_checkpoint(now);
+            }
+            Voting if self.is_unverified => self.want_checkpoint(now),
+            _ => {}
+        }
     }
 
     /// Too many modules fail at this request, so nobody executes it.
@@ -281,7 +323,7 @@ impl ReplicaManager {
             return;
         }
         match self.life {
-            Blocked { at } if at == sequence => self.unblock(SequenceNumber(0), now),
+            Blocked { at, .. } if at == sequence => self.unblock(SequenceNumber(0), now),
             Voting | Replaying(_) if self.execution.cursor >= sequence => self.recover(Cause::Voided(sequence), now),
             _ => {}
         }

@@ -8,6 +8,7 @@ use crate::protocol::limits::{DELIVERED_LEN_MAX, FETCH_TIMEOUT, HOLD_BACK_LEN_MA
 use crate::protocol::message::{Charge, Command, Response};
 
 mod lives;
+mod restarts;
 
 /// The manager of replica 1 of three, with what it last handed to the executor.
 struct Bench {
@@ -91,7 +92,7 @@ impl Bench {
     }
 
     fn joined(&mut self, incarnation: u32, ordered: u64) {
-        let joined = Message::Joined { incarnation: Incarnation(incarnation), ordered: SequenceNumber(ordered) };
+        let joined = Message::Joined { last: Some(Incarnation(incarnation)), ordered: SequenceNumber(ordered) };
         self.receive(NodeId::FrontEnd, joined);
     }
 
