@@ -148,6 +148,10 @@ impl World {
         self.nodes.insert(id, Node::new(id, self.tolerance, self.modules_len, 1 + self.sent_len, self.now));
         self.cut.remove(&id);
         self.turn(id);
+        if id == NodeId::FrontEnd {
+            // The client connects again.
+            self.client(ClientMessage::Hello { client: ClientId(1) });
+        }
     }
 
     fn replica(&mut self, node: NodeId) -> &mut Replica {
@@ -254,7 +258,7 @@ impl Node {
                 suspicion,
                 allow_faults: false,
             }))),
-            NodeId::Sequencer => Core::Sequencer(Sequencer::new(1, now)),
+            NodeId::Sequencer => Core::Sequencer(Sequencer::new(1, replicas_len, now)),
             NodeId::ReplicaManager(replica) => {
                 let config = ReplicaManagerConfig {
                     replica,
@@ -442,6 +446,10 @@ fn message_words(message: &Message, to: Recipients) -> Option<String> {
         Message::Void { sequence } => Some(format!("void #{sequence} to {to}")),
         Message::CheckpointVote { sequence, digest } => Some(format!("checkpoint #{sequence} is {}", digest.short())),
         Message::WantCheckpoint => Some(format!("want a checkpoint to {to}")),
+        Message::FetchEnd { ordered, .. } => Some(format!("ask for the end of the log, to be #{ordered}, from {to}")),
+        Message::LogEnd { sequence, .. } => Some(format!("the log ends at #{sequence}, to {to}")),
+        Message::Resume { after, .. } => Some(format!("resume after #{after} to {to}")),
+        Message::Resumed { .. } => Some(format!("resumed to {to}")),
         Message::FetchLog { after } => Some(format!("fetch the log after #{after} from {to}")),
         Message::Log { after, orders } => Some(format!("{} orders after #{after} to {to}", orders.len())),
         Message::FetchOffer => Some(format!("fetch any checkpoint from {to}")),
