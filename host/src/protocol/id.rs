@@ -9,7 +9,22 @@ use super::limits::REPLICAS_LEN_MAX;
 
 /// A replica and the manager that hosts it, numbered from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
 pub struct ReplicaId(u8);
+
+impl From<ReplicaId> for u8 {
+    fn from(replica: ReplicaId) -> u8 {
+        replica.0
+    }
+}
+
+impl TryFrom<u8> for ReplicaId {
+    type Error = &'static str;
+
+    fn try_from(number: u8) -> Result<ReplicaId, Self::Error> {
+        ReplicaId::new(number).ok_or("no cluster has a replica of this number")
+    }
+}
 
 impl ReplicaId {
     /// The replica with this number, 1 to [`REPLICAS_LEN_MAX`].
@@ -89,14 +104,57 @@ impl NodeId {
 }
 
 /// One life of a replica: it grows by one each time the module is instantiated anew.
+///
+/// One that another node names is at most [`Incarnation::RECEIVED_MAX`], so it can be counted on from without a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "u32", try_from = "u32")]
 pub struct Incarnation(pub u32);
 
+impl Incarnation {
+    /// The last life that is decoded: as many again can follow it.
+    pub const RECEIVED_MAX: u32 = u32::MAX / 2;
+}
+
+impl From<Incarnation> for u32 {
+    fn from(incarnation: Incarnation) -> u32 {
+        incarnation.0
+    }
+}
+
+impl TryFrom<u32> for Incarnation {
+    type Error = &'static str;
+
+    fn try_from(number: u32) -> Result<Incarnation, Self::Error> {
+        (number <= Incarnation::RECEIVED_MAX).then_some(Incarnation(number)).ok_or("no replica has lived so often")
+    }
+}
+
 /// A place in the total order. The first order has number 1; 0 stands for "before the first".
+///
+/// One that another node names is at most [`SequenceNumber::RECEIVED_MAX`], so it can be counted on from without a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "u64", try_from = "u64")]
 pub struct SequenceNumber(pub u64);
 
+impl From<SequenceNumber> for u64 {
+    fn from(sequence: SequenceNumber) -> u64 {
+        sequence.0
+    }
+}
+
+impl TryFrom<u64> for SequenceNumber {
+    type Error = &'static str;
+
+    fn try_from(number: u64) -> Result<SequenceNumber, Self::Error> {
+        let is_possible = number <= SequenceNumber::RECEIVED_MAX;
+        is_possible.then_some(SequenceNumber(number)).ok_or("no order is so long")
+    }
+}
+
 impl SequenceNumber {
+    /// The last place that is decoded. At a million orders a second it is reached after 292,000 years.
+    pub const RECEIVED_MAX: u64 = u64::MAX / 2;
+
     /// The place after this one.
     pub fn next(self) -> SequenceNumber {
         SequenceNumber(self.0 + 1)

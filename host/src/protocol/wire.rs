@@ -213,6 +213,26 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_nobody_could_count_on_from_are_not_decoded() {
+        #[track_caller]
+        fn check<T: Serialize + DeserializeOwned + Copy>(good: &[T], bad: &[T]) {
+            let is_decoded = |value: &T| decode::<T>(&encode_state(value)).is_ok();
+            assert!(good.iter().all(is_decoded) && !bad.iter().any(is_decoded));
+        }
+        let last = SequenceNumber::RECEIVED_MAX;
+        check(&[0, 1, last].map(SequenceNumber), &[last + 1, u64::MAX].map(SequenceNumber));
+        let last = Incarnation::RECEIVED_MAX;
+        check(&[0, 1, last].map(Incarnation), &[last + 1, u32::MAX].map(Incarnation));
+    }
+
+    #[test]
+    fn a_replica_that_no_cluster_has_is_not_decoded() {
+        for (number, expected) in [(0, false), (1, true), (7, true), (8, false), (200, false)] {
+            assert_eq!(decode::<ReplicaId>(&[VERSION, number]).is_ok(), expected, "{number}");
+        }
+    }
+
+    #[test]
     fn a_message_that_is_too_long_leaves_the_buffer_as_it_was() {
         let mut bytes = vec![1, 2, 3];
         let words = vec!["x".repeat(MESSAGE_LEN_MAX)];
