@@ -167,7 +167,7 @@ impl fmt::Display for Fault {
         match self.kind {
             FaultKind::Slow(by) => write!(f, " by {by:?}")?,
             FaultKind::Delay(by, jitter) if jitter.is_zero() => write!(f, " by {by:?}")?,
-            FaultKind::Delay(by, jitter) => write!(f, " by {by:?} to {:?}", by + jitter)?,
+            FaultKind::Delay(by, jitter) => write!(f, " by {by:?} to {:?}", by.saturating_add(jitter))?,
             FaultKind::Pause(lasts) => write!(f, " for {lasts:?}")?,
             _ => {}
         }
@@ -239,5 +239,7 @@ mod tests {
             ..Fault::of(FaultKind::Delay(Duration::from_millis(10), Duration::from_millis(5)))
         };
         assert_eq!(fault.to_string(), "delay by 10ms to 15ms with sequencer at 5 % 3 times within 5s");
+        let endless = Fault::of(FaultKind::Delay(Duration::MAX, Duration::MAX));
+        assert!(endless.to_string().starts_with("delay by 18446744073709551615"), "{endless}");
     }
 }
