@@ -49,6 +49,17 @@ impl Admissions {
         }
         is_first
     }
+
+    /// Whether this can be the table after this order: who was last used when is said twice, and equally, and no bound is passed.
+    pub fn are_sound_after(&self, sequence: SequenceNumber) -> bool {
+        let is_sound = |(client, used): (&ClientId, &Used)| {
+            used.last_use <= sequence
+                && self.by_last_use.get(&used.last_use) == Some(client)
+                && used.numbers.len() <= IN_FLIGHT_PER_CLIENT_MAX
+        };
+        let len = self.by_client.len();
+        len == self.by_last_use.len() && len <= SESSIONS_LEN_MAX && self.by_client.iter().all(is_sound)
+    }
 }
 
 #[cfg(test)]
@@ -77,6 +88,25 @@ mod tests {
         }
         assert!(!admissions.admit(id(1, 1), SequenceNumber(1000)));
         assert!(!admissions.admit(id(1, 0), SequenceNumber(1001)), "not even one that was never used");
+    }
+
+    #[test]
+    fn a_table_that_says_two_things_of_one_client_is_not_sound() {
+        let mut admissions = Admissions::default();
+        for sequence in 1..=9 {
+            admissions.admit(id(sequence % 2, sequence), SequenceNumber(sequence));
+        }
+        assert!(admissions.are_sound_after(SequenceNumber(9)));
+        assert!(!admissions.are_sound_after(SequenceNumber(8)), "it knows of a later order");
+        let mut without_use = admissions.clone();
+        without_use.by_last_use.pop_first();
+        let mut of_another = admissions.clone();
+        of_another.by_last_use.insert(SequenceNumber(9), ClientId(7));
+        let mut too_long = admissions.clone();
+        too_long.by_client.get_mut(&ClientId(1)).unwrap().numbers = (0..100).map(RequestNumber).collect();
+        for broken in [without_use, of_another, too_long] {
+            assert!(!broken.are_sound_after(SequenceNumber(9)), "{broken:?}");
+        }
     }
 
     #[test]

@@ -28,6 +28,14 @@ pub struct ClientTables {
     pub sessions: Sessions,
 }
 
+impl ClientTables {
+    /// What keeps these tables from being those after this order.
+    fn contradiction(&self, sequence: SequenceNumber) -> Option<&'static str> {
+        let is_sound = self.admissions.are_sound_after(sequence) && self.sessions.are_sound_after(sequence);
+        (!is_sound).then_some("its client tables contradict themselves")
+    }
+}
+
 /// Everything that the orders after one place depend on.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
@@ -63,7 +71,7 @@ impl Checkpoint {
 
     /// The client tables of the checkpoint.
     pub fn tables(&self) -> ClientTables {
-        wire::decode_state(&self.clients).expect("what was encoded here, or certified by those who did, can be decoded")
+        wire::decode_state(&self.clients).expect("what was encoded here, or was decoded when it came, can be decoded")
     }
 
     /// The checkpoint as bytes, to be sent to another manager.
@@ -81,6 +89,12 @@ impl Checkpoint {
         if found != certificate.digest {
             let (found, certified) = (found.short(), certificate.digest.short());
             return Err(format!("its digest is {found}, certified is {certified}"));
+        }
+        // Who has offered it has named the digest as well, so that this proves nothing about who found the same.
+        let tables: ClientTables =
+            wire::decode_state(&clients).map_err(|error| format!("its client tables cannot be decoded: {error}"))?;
+        if let Some(contradiction) = tables.contradiction(certificate.sequence) {
+            return Err(contradiction.to_owned());
         }
         Ok(Checkpoint {
             sequence: certificate.sequence,
@@ -189,7 +203,8 @@ impl Certifier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::{HoldingState, Share, ShareState};
+    use crate::market::{HoldingState, Outcome, Share, ShareState};
+    use crate::protocol::id::{ClientId, RequestId, RequestNumber};
 
     fn replica(number: u8) -> ReplicaId {
         ReplicaId::new(number).unwrap()
@@ -224,6 +239,28 @@ mod tests {
         let mut garbled = right.encode();
         garbled.truncate(3);
         assert!(Checkpoint::decode(&garbled, &certificate(&right)).unwrap_err().contains("decoded"));
+    }
+
+    /// A checkpoint after order 5 with these bytes for client tables, and a certificate that was made up for it.
+    fn forged(clients: Vec<u8>) -> Result<Checkpoint, String> {
+        let sequence = SequenceNumber(5);
+        let state = state(10);
+        let certificate =
+            Certificate { sequence, digest: digest(sequence, state.digest(), &clients), voters: Vec::new() };
+        Checkpoint::decode(&wire::encode_state(&Encoded { state, clients }), &certificate)
+    }
+
+    #[test]
+    fn client_tables_that_are_none_are_refused_whatever_their_certificate_says() {
+        assert!(forged(wire::encode_state(&ClientTables::default())).is_ok());
+        assert_eq!(forged(Vec::new()).unwrap_err(), "its client tables cannot be decoded: empty");
+        let id = RequestId { client: ClientId(1), number: RequestNumber(1) };
+        let mut later = ClientTables::default();
+        later.admissions.admit(id, SequenceNumber(6));
+        assert_eq!(forged(wire::encode_state(&later)).unwrap_err(), "its client tables contradict themselves");
+        let mut later = ClientTables::default();
+        later.sessions.record(id, SequenceNumber(6), Outcome::Swapped { units: 1 });
+        assert_eq!(forged(wire::encode_state(&later)).unwrap_err(), "its client tables contradict themselves");
     }
 
     #[test]

@@ -64,14 +64,33 @@ impl Sessions {
         }
     }
 
+    /// Whether this can be the table after this order: what is said twice is said equally, and no bound is passed.
+    pub fn are_sound_after(&self, sequence: SequenceNumber) -> bool {
+        let is_sound = |(client, session): (&ClientId, &Session)| {
+            session.last_use <= sequence
+                && self.by_last_use.get(&session.last_use) == Some(client)
+                && session.outcomes.len() <= IN_FLIGHT_PER_CLIENT_MAX
+        };
+        let len = self.by_client.len();
+        let size_bytes = self.by_client.values().map(Session::size_bytes).sum::<usize>();
+        len == self.by_last_use.len()
+            && len <= SESSIONS_LEN_MAX
+            && size_bytes == self.size_bytes
+            && self.by_client.iter().all(is_sound)
+    }
+
     fn forget_idlest(&mut self) {
         let (_, client) = self.by_last_use.pop_first().expect("every session has a last use");
         let session = self.by_client.remove(&client).expect("every last use is that of a session");
-        self.size_bytes -= session.outcomes.values().map(|(_, outcome)| outcome.size_bytes()).sum::<usize>();
+        self.size_bytes -= session.size_bytes();
     }
 }
 
 impl Session {
+    fn size_bytes(&self) -> usize {
+        self.outcomes.values().map(|(_, outcome)| outcome.size_bytes()).sum()
+    }
+
     /// Forgets the outcome with the smallest number; its size in bytes.
     fn forget_first(&mut self) -> usize {
         let (_, (_, outcome)) = self.outcomes.pop_first().expect("a bound is exceeded by what is there");
@@ -124,6 +143,24 @@ mod tests {
             assert_eq!(sessions.size_bytes, large().size_bytes());
         }
         assert_eq!(sessions.look_up(id(1, 7)).map(|(first, _)| first), Some(SequenceNumber(3)));
+    }
+
+    #[test]
+    fn a_table_that_says_two_things_of_one_client_is_not_sound() {
+        let mut sessions = Sessions::default();
+        for sequence in 1..=9 {
+            sessions.record(id(sequence % 2, sequence), SequenceNumber(sequence), outcome(1));
+        }
+        assert!(sessions.are_sound_after(SequenceNumber(9)));
+        assert!(!sessions.are_sound_after(SequenceNumber(8)), "it knows of a later order");
+        let mut without_use = sessions.clone();
+        without_use.by_last_use.pop_first();
+        let mut of_another = sessions.clone();
+        of_another.by_last_use.insert(SequenceNumber(9), ClientId(7));
+        let too_small = Sessions { size_bytes: 0, ..sessions };
+        for broken in [without_use, of_another, too_small] {
+            assert!(!broken.are_sound_after(SequenceNumber(9)), "{broken:?}");
+        }
     }
 
     #[test]
