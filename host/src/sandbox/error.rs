@@ -69,16 +69,43 @@ pub enum LoadError {
     },
 }
 
+/// Most bytes of a module's own words in a fault: names of what it imports and exports, and what is wrong with them. The module
+/// controls how many there are, and a fault has to fit into a message.
+const FAULT_WORDS_BYTES_MAX: usize = 4096;
+
 /// A module that was to take over and could not even be loaded, as the fault of that module.
 impl From<LoadError> for GuestFault {
     fn from(error: LoadError) -> GuestFault {
         match error {
             LoadError::Contract(report) if report.has_foreign_imports() => {
-                GuestFault::RefusedImport(report.complaint().to_string())
+                GuestFault::RefusedImport(abridged(report.complaint().to_string()))
             }
-            LoadError::Contract(report) => GuestFault::BadExport(report.complaint().to_string()),
+            LoadError::Contract(report) => GuestFault::BadExport(abridged(report.complaint().to_string())),
             LoadError::TooLarge { .. } => GuestFault::Oversized { what: error.to_string() },
-            other => GuestFault::BadExport(other.to_string()),
+            other => GuestFault::BadExport(abridged(other.to_string())),
         }
+    }
+}
+
+/// The beginning of words that a module controls.
+pub(super) fn abridged(mut words: String) -> String {
+    if words.len() > FAULT_WORDS_BYTES_MAX {
+        words.truncate(words.floor_char_boundary(FAULT_WORDS_BYTES_MAX));
+        words.push('…');
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_fault_are_few_however_many_a_module_has() {
+        let words = "é".repeat(1_000_000);
+        let invalid = LoadError::Invalid { words: words.clone() };
+        let GuestFault::BadExport(told) = invalid.into() else { panic!("another fault") };
+        assert!(told.len() <= FAULT_WORDS_BYTES_MAX + "…".len() && told.ends_with("é…"), "{} bytes", told.len());
+        assert_eq!(abridged("short".to_owned()), "short");
     }
 }

@@ -2,6 +2,7 @@
 
 use wasmtime::Trap;
 
+use super::error::abridged;
 use super::limits::LimitHit;
 use crate::market::GuestFault;
 
@@ -50,10 +51,10 @@ pub(super) fn fault_of(error: &wasmtime::Error, allowance: Allowance, last_words
         return GuestFault::Oversized { what };
     }
     match error.downcast_ref() {
-        Some(Misuse(words)) => GuestFault::Trap(with_last_words(words, last_words)),
+        Some(Misuse(words)) => GuestFault::Trap(with_last_words(&abridged(words.clone()), last_words)),
         // What is left breaks the component model's own rules: a text that is not UTF-8, a case that the variant does not
         // have, a list that ends outside of the memory, too many handles.
-        None => GuestFault::BadExport(format!("broke a rule of the component model: {error:#}")),
+        None => GuestFault::BadExport(abridged(format!("broke a rule of the component model: {error:#}"))),
     }
 }
 
