@@ -186,14 +186,20 @@ fn candidates(before: &[&str]) -> Vec<&'static str> {
     }
 }
 
+/// The word at the end of a line, empty after a space, and where it begins.
+fn last_word(line: &str) -> (usize, &str) {
+    let word = line.rsplit(char::is_whitespace).next().unwrap_or(line);
+    (line.len() - word.len(), word)
+}
+
 impl Completer for MarketHelper {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let line = &line[..position];
-        let start = line.rfind(char::is_whitespace).map_or(0, |space| space + 1);
+        let (start, typed) = last_word(line);
         let before: Vec<&str> = line[..start].split_whitespace().collect();
-        let typed = line[start..].to_lowercase();
+        let typed = typed.to_lowercase();
         let matching = candidates(&before).into_iter().filter(|word| word.to_lowercase().starts_with(&typed));
         let pair = |word: &str| Pair { display: word.to_owned(), replacement: format!("{word} ") };
         Ok((start, matching.map(pair).collect()))
@@ -223,6 +229,8 @@ impl Helper for MarketHelper {}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -241,5 +249,27 @@ mod tests {
         check("NYKB1001 swap-shares LONM100925 Equity TOKM100925", &["Equity", "Bonus", "Dividend"]);
         check("get-shares", &["--buyer"]);
         check("no-such-operation", &[]);
+    }
+
+    #[test]
+    fn a_word_begins_after_any_space_however_many_bytes_that_has() {
+        for space in [" ", "\t", "\u{a0}", "\u{3000}"] {
+            let line = format!("add-share{space}NYKM");
+            assert_eq!(last_word(&line), (line.len() - 4, "NYKM"));
+            assert_eq!(last_word(&line[..line.len() - 4]), (line.len() - 4, ""));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn any_line_can_be_completed_at_any_place(line in r"(add-share|as|NYKA1001|\s|\PC){0,8}") {
+            let helper = MarketHelper { hinter: HistoryHinter::new() };
+            let history = DefaultHistory::new();
+            for (position, _) in line.char_indices().chain([(line.len(), ' ')]) {
+                let (start, _) = helper.complete(&line, position, &Context::new(&history)).unwrap();
+                prop_assert!(line.is_char_boundary(start) && start <= position);
+            }
+        }
     }
 }
