@@ -181,3 +181,35 @@ fn error_json(error: &anyhow::Error) -> serde_json::Value {
     };
     json!({"error": kind, "message": format!("{error:#}")})
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines_of(script: &[u8]) -> Vec<(u64, Vec<String>)> {
+        let (lines_out, mut lines_in) = mpsc::channel(script.len() + 1);
+        read_script(script, &lines_out);
+        std::iter::from_fn(|| lines_in.try_recv().ok()).map(|line| line.unwrap()).collect()
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_and_the_next_one_is_read() {
+        let long = "x".repeat(3 * LINE_LEN_MAX as usize);
+        let lines = lines_of(format!("# a comment\n\n{long}\nNYKB1001 get-shares").as_bytes());
+        assert_eq!(lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(lines[0].1[0].len() as u64, LINE_LEN_MAX);
+        assert_eq!(lines[1].1, ["NYKB1001", "get-shares"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn any_script_is_read_to_its_end(script in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n')], 0..300)) {
+            for (number, words) in lines_of(&script) {
+                prop_assert!(number <= script.len() as u64 && !words.is_empty());
+            }
+        }
+    }
+}

@@ -293,6 +293,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -305,5 +307,17 @@ mod tests {
         }
         assert_eq!((rate_ppm("5%"), rate_ppm("0.5")), (Ok(50_000), Ok(5_000)));
         assert!(rate_ppm("0%").is_err() && rate_ppm("101%").is_err() && rate_ppm("often").is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn any_text_is_a_time_and_a_rate_within_bounds_or_refused(
+            text in prop_oneof!["[0-9.+eE-]{0,20}(us|ms|s|min|%|inf|nan|é)?", r"\PC{0,20}"],
+        ) {
+            prop_assert!(duration(&text).map_or(true, |duration| duration <= Duration::from_secs(3600)));
+            prop_assert!(rate_ppm(&text).map_or(true, |rate| (1..=ALWAYS_PPM).contains(&rate)));
+            let _known = operation(&text);
+        }
     }
 }

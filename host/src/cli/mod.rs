@@ -93,3 +93,70 @@ pub fn run() -> ExitCode {
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Words that lead somewhere, so that more than the name of the command is tried.
+    const WORDS: [&str; 36] = [
+        "up",
+        "demo",
+        "node",
+        "client",
+        "sh",
+        "ps",
+        "why",
+        "log",
+        "digest",
+        "fault",
+        "check",
+        "bench",
+        "add",
+        "ls",
+        "rm",
+        "all",
+        "replica-1",
+        "front-end",
+        "delay",
+        "--as",
+        "--by",
+        "--for",
+        "--rate",
+        "--count",
+        "--mode",
+        "--module",
+        "--timeout",
+        "--connect",
+        "--json",
+        "300ms",
+        "5%",
+        "18446744073709551616",
+        "-1",
+        "[::1]:0",
+        "--",
+        "--help",
+    ];
+
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof![4 => prop::sample::select(&WORDS[..]).prop_map(str::to_owned), 1 => r"\PC{0,12}"]
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn any_arguments_are_a_command_or_a_usage_error(arguments in prop::collection::vec(word(), 0..9)) {
+            if let Err(usage) = Cli::try_parse_from(["dsms".to_owned()].into_iter().chain(arguments)) {
+                prop_assert!(!usage.to_string().is_empty());
+            }
+        }
+    }
+}
