@@ -1,0 +1,208 @@
+//! Everything that reads bytes from outside, as one function each: whatever the bytes, it comes back.
+//!
+//! The property tests beside this file and the targets in `fuzz/` call these.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use dsms::config::{self, ClusterConfig};
+use dsms::market::{self, Answer, Caller, Digest, parse_request};
+use dsms::protocol::channel::Datagram;
+use dsms::protocol::checkpoint::{Checkpoint, ClientTables};
+use dsms::protocol::client_message::{ClientMessage, ServerMessage};
+use dsms::protocol::id::{ClientId, NodeId, RequestId, RequestNumber, SequenceNumber};
+use dsms::protocol::message::{Certificate, Message};
+use dsms::protocol::quorum::Tolerance;
+use dsms::protocol::wire;
+use dsms::runtime::directory::{ClusterDirectory, read_key};
+use dsms::runtime::frames::{CLIENT_FRAME_LEN_MAX, FrameReader};
+use dsms::seal::ClusterKey;
+
+use crate::draw::Draw;
+use crate::messages;
+
+/// A datagram as it comes from the socket.
+pub fn datagram(bytes: &[u8]) {
+    let key = ClusterKey::new([7; 32]);
+    assert_eq!(key.open(bytes), None, "nobody else has the key");
+    let mut sealed = bytes.to_vec();
+    key.seal(&mut sealed);
+    assert_eq!(key.open(&sealed), Some(bytes));
+    if let Ok(datagram) = Datagram::decode(bytes) {
+        let mut again = Vec::new();
+        datagram.encode(&mut again);
+        assert_eq!(Datagram::decode(&again), Ok(datagram));
+    }
+}
+
+/// What a channel delivers, and what a client or a front end sends. What was read can be written and said in words.
+pub fn message(bytes: &[u8]) {
+    let mut again = Vec::new();
+    if let Ok(message) = wire::decode::<Message>(bytes) {
+        wire::encode(&message, &mut again).expect("what was short enough still is");
+        assert_eq!(wire::decode(&again), Ok(message));
+    }
+    if let Ok(message) = wire::decode::<ClientMessage>(bytes) {
+        again.clear();
+        wire::encode(&message, &mut again).expect("what was short enough still is");
+        assert_eq!(wire::decode(&again), Ok(message));
+    }
+    if let Ok(message) = wire::decode::<ServerMessage>(bytes) {
+        let _words = format!("{message:?}");
+    }
+}
+
+/// A valid message of any kind, and damaged.
+pub fn damaged_message(bytes: &[u8]) {
+    let mut draw = Draw::new(bytes);
+    let mut encoded = Vec::new();
+    let is_encoded = match draw.flag() {
+        true => wire::encode(&messages::message(&mut draw), &mut encoded),
+        false => wire::encode(&messages::client_message(&mut draw), &mut encoded),
+    };
+    is_encoded.expect("the messages drawn are short");
+    message(&encoded);
+    draw.damage(&mut encoded);
+    message(&encoded);
+}
+
+/// A checkpoint that another manager sent, with a certificate that it has made up to fit.
+pub fn checkpoint(bytes: &[u8]) {
+    let mut draw = Draw::new(bytes);
+    let (encoded, certificate) = forged_checkpoint(&mut draw);
+    for bytes in [&encoded, bytes] {
+        if let Ok(checkpoint) = Checkpoint::decode(bytes, &certificate) {
+            let mut tables = checkpoint.tables();
+            // Whoever begins with it goes on from its place.
+            for place in 1..200 {
+                let sequence = SequenceNumber(certificate.sequence.0 + place);
+                let id = RequestId { client: ClientId(draw.number()), number: RequestNumber(draw.number()) };
+                if tables.admissions.admit(id, sequence) {
+                    tables.sessions.record(id, sequence, messages::outcome(&mut draw));
+                }
+            }
+            let again = Checkpoint::decode(&checkpoint.encode(), &certificate);
+            assert_eq!(again.map(|again| again.digest), Ok(certificate.digest));
+        }
+    }
+    let _tables = wire::decode_state::<ClientTables>(bytes);
+}
+
+/// The encoding of a checkpoint with damaged client tables, and a certificate for exactly that.
+pub fn forged_checkpoint(draw: &mut Draw<'_>) -> (Vec<u8>, Certificate) {
+    let sequence = SequenceNumber(u64::from(draw.byte()));
+    let mut tables = ClientTables::default();
+    for place in 1..=draw.below(30) as u64 {
+        let place = SequenceNumber(if draw.below(9) == 0 { u64::from(draw.byte()) } else { place });
+        let id = RequestId { client: ClientId(u64::from(draw.byte() % 5)), number: RequestNumber(draw.number()) };
+        tables.admissions.admit(id, place);
+        tables.sessions.record(id, place, messages::outcome(draw));
+    }
+    let mut clients = wire::encode_state(&tables);
+    if draw.flag() {
+        draw.damage(&mut clients);
+    }
+    let state = messages::state(draw);
+    let (state_digest, clients_digest) = (state.digest(), Digest::of_bytes(&clients));
+    let digest = Digest::of_text(|text| writeln!(text, "checkpoint {sequence} {state_digest} {clients_digest}"));
+    let voters = draw.some_of(3, messages::replica);
+    (wire::encode_state(&(state, clients)), Certificate { sequence, digest, voters })
+}
+
+/// What comes over a client's connection, from its first byte to its end.
+pub fn client_frames(bytes: &[u8]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without sockets");
+    runtime.block_on(async {
+        let mut frames = FrameReader::new(bytes, CLIENT_FRAME_LEN_MAX);
+        while frames.next::<ClientMessage>().await.is_ok() {}
+    });
+}
+
+/// The text of a `dsms.toml`, or of the `cluster.toml` that a cluster has left.
+pub fn config(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match config::parse(&text, Path::new("/nowhere")) {
+        Ok(config) => {
+            let written = config.to_toml().expect("what was read from a text is text");
+            assert_eq!(config::parse(&written, Path::new("/elsewhere")), Ok(config), "{written}");
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty() && problems.len() <= config::PROBLEMS_LEN_MAX);
+            for problem in problems {
+                let words = problem.to_string();
+                assert!(!words.contains('\n'), "{words}");
+            }
+        }
+    }
+}
+
+/// A request in words, and everything that is read from one word.
+pub fn request_words(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let words: Vec<&str> = text.split(' ').collect();
+    match parse_request(&words) {
+        Ok(request) => {
+            let again = parse_request(&market::request_words(&request));
+            assert_eq!(again, Ok(request));
+        }
+        Err(refused) => {
+            assert!(refused.given.chars().count() <= 81 && refused.message.len() <= 2000, "{refused}");
+            let _json = Answer::BadRequest(refused).to_json();
+        }
+    }
+    for word in words {
+        let _node = word.parse::<NodeId>();
+        let _key = ClusterKey::from_hex(word);
+        if let Ok(caller) = word.parse::<Caller>() {
+            assert_eq!(caller.to_string().parse(), Ok(caller));
+        }
+    }
+}
+
+/// A complete `dsms.toml`, damaged.
+pub fn damaged_config(bytes: &[u8]) {
+    const PIECES: [&str; 14] = [
+        "[cluster]\n",
+        "[[replica]]\n",
+        "mode = \"crash\"\n",
+        "= ",
+        "\n",
+        "\"",
+        "\"\"\"",
+        "0x7fffffffffffffff",
+        "-1",
+        "1e999",
+        "[::1]:1",
+        "{ wrong = 18446744073709551615, crashed = 1 }",
+        "\u{a0}",
+        "é",
+    ];
+    let mut draw = Draw::new(bytes);
+    let tolerance = draw.pick(&Tolerance::NAMED).1;
+    let config = ClusterConfig::for_mode(tolerance, None, Vec::new()).expect("a named mode is possible");
+    let mut text = config.to_toml().expect("the working directory has a name").into_bytes();
+    for _ in 0..draw.below(4) {
+        let at = draw.below(text.len() + 1);
+        text.splice(at..at, draw.pick(&PIECES).bytes());
+    }
+    if draw.flag() {
+        draw.damage(&mut text);
+    }
+    self::config(&text);
+}
+
+/// What stands in a cluster's directory: its key and its configuration.
+pub fn cluster_files(bytes: &[u8]) {
+    let scratch = tempfile::tempdir().expect("there is room for a directory");
+    let directory = ClusterDirectory::within(scratch.path());
+    drop(directory.lock().expect("nobody else is here"));
+    fs::write(directory.config_file(), bytes).expect("there is room for a file");
+    let mut key = OpenOptions::new();
+    let key = key.write(true).create(true).truncate(true).mode(0o600).open(directory.key_file());
+    key.and_then(|mut file| file.write_all(bytes)).expect("there is room for a file");
+    for read in [directory.running().map(drop), read_key(&directory.key_file()).map(drop)] {
+        assert!(read.err().is_none_or(|refused| !refused.to_string().is_empty()));
+    }
+}
