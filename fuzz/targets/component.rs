@@ -1,0 +1,9 @@
+#![no_main]
+
+use dsms_fuzz::guests;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    guests::component(bytes);
+    guests::damaged_component(bytes);
+});

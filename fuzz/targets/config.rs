@@ -1,0 +1,10 @@
+#![no_main]
+
+use dsms_fuzz::readers;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    readers::config(bytes);
+    readers::damaged_config(bytes);
+    readers::cluster_files(bytes);
+});
