@@ -96,7 +96,11 @@ fn message_words(message: &Message, to: Recipients) -> Option<String> {
             };
             Some(format!("reply #{} {words}", reply.sequence))
         }
+        Message::FetchEnd { ordered, .. } => Some(format!("how far is your log? #{ordered} is known, to {to}")),
+        Message::LogEnd { sequence, .. } => Some(format!("my log ends at #{sequence}, to {to}")),
+        Message::Resume { after, .. } => Some(format!("the order goes on after #{after}, to {to}")),
         Message::Sequenced { .. }
+        | Message::Resumed { .. }
         | Message::Progress(_)
         | Message::Event { .. }
         | Message::CrashVote { .. }

@@ -89,7 +89,7 @@ impl Node {
                 suspicion,
                 allow_faults: false,
             }))),
-            NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, now))),
+            NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, replicas, now))),
             NodeId::ReplicaManager(replica) => {
                 let recovery = RecoveryPolicy {
                     checkpoint_every,

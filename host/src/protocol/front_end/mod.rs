@@ -292,14 +292,15 @@ impl FrontEnd {
         match self.ledger.add_reply(sequence, replica, incarnation, response, now) {
             // A replica that executes the log again may repeat itself.
             Err(_) => {}
-            Ok(record) if record.judged => {
-                if let Some(Conclusion::Released { response, .. }) = &record.conclusion
-                    && record.replies[replica.index()].as_ref().is_some_and(|reply| diverges(reply, response))
-                {
-                    self.accuse(replica, incarnation, sequence, now);
+            Ok(record) => match &record.conclusion {
+                Some(Conclusion::Released { response, .. }) if record.judged => {
+                    if record.replies[replica.index()].as_ref().is_some_and(|reply| diverges(reply, response)) {
+                        self.accuse(replica, incarnation, sequence, now);
+                    }
                 }
-            }
-            Ok(_) => self.conclude(sequence, now),
+                // What has timed out may still be agreed on, or turn out to be void.
+                _ => self.conclude(sequence, now),
+            },
         }
         self.judging.on_reply(replica, sequence);
         self.judge(sequence, now);

@@ -280,6 +280,22 @@ fn a_request_that_is_not_answered_in_time_is_given_up_with_its_place_if_it_has_o
 }
 
 #[test]
+fn a_request_that_has_timed_out_still_becomes_void_when_too_many_modules_turn_out_to_fail_at_it() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    for replica in 1..=3 {
+        bench.progress(replica, 1, Phase::Recovering);
+    }
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.pass(REQUEST_TIMEOUT);
+    bench.drain();
+    bench.reply(1, 1, fault());
+    assert!(!bench.drain().contains(&"void".to_owned()));
+    bench.reply(2, 1, fault());
+    assert!(bench.drain().contains(&"void".to_owned()));
+}
+
+#[test]
 fn a_bad_request_never_reaches_the_sequencer() {
     let mut bench = Bench::new(Tolerance::BYZANTINE);
     bench.request_words(1, "NYKA1001 add-share TOKE925 Equity 5");
