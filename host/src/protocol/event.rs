@@ -260,6 +260,8 @@ pub enum Cause {
     Voided(SequenceNumber),
     /// Its manager's process is new, or has missed too much.
     Behind(SequenceNumber),
+    /// While it was being brought back, a call of its module has not come back here.
+    Hung(SequenceNumber),
 }
 
 /// What is tried to bring a replica back.
@@ -389,7 +391,8 @@ impl Cause {
             | Cause::ModuleFailed(sequence, _)
             | Cause::Corrupt(sequence)
             | Cause::Voided(sequence)
-            | Cause::Behind(sequence) => Some(*sequence),
+            | Cause::Behind(sequence)
+            | Cause::Hung(sequence) => Some(*sequence),
             Cause::ImportFailed(_) => None,
         }
     }

@@ -65,7 +65,7 @@ impl Ladder {
             }
             Cause::ModuleFailed(sequence, _) => self.failed_at = Some(*sequence),
             Cause::Corrupt(_) => self.corruptions += 1,
-            Cause::Wrong(_) | Cause::Crashed(_) | Cause::ImportFailed(_) => {}
+            Cause::Wrong(_) | Cause::Crashed(_) | Cause::ImportFailed(_) | Cause::Hung(_) => {}
         }
         if voted_for.is_some_and(|voted_for| voted_for >= self.policy.probation) {
             self.failures = 0;

@@ -29,6 +29,7 @@ pub mod ladder;
 pub mod ledger;
 pub mod limits;
 pub mod message;
+pub(crate) mod mutation;
 pub mod order_log;
 pub mod policy;
 pub mod quorum;

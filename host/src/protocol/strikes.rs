@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::id::{Incarnation, SequenceNumber};
 use super::message::Charge;
+use super::mutation::{self, Mutation};
 
 /// As many consecutive wrong outcomes make a replica faulty.
 pub const STRIKES_MAX: u64 = 3;
@@ -28,14 +29,17 @@ impl Strikes {
     /// Writes down an accusation. Returns how many contiguous places, this one among them, the replica was wrong at; `None` if
     /// it is about an earlier life. One about a later life begins the count anew.
     pub fn accuse(&mut self, charge: Charge) -> Option<u64> {
-        if charge.incarnation < self.incarnation {
+        if charge.incarnation < self.incarnation && !mutation::is_on(Mutation::IgnoreIncarnation) {
             return None;
         }
         if charge.incarnation > self.incarnation {
             *self = Strikes { incarnation: charge.incarnation, wrong_at: BTreeSet::new() };
         }
         self.wrong_at.insert(charge.sequence);
-        let run_len = self.run_through(charge.sequence);
+        let run_len = match mutation::is_on(Mutation::CountStrikesInTotal) {
+            true => self.wrong_at.len() as u64,
+            false => self.run_through(charge.sequence),
+        };
         while self.wrong_at.len() > PLACES_LEN_MAX {
             self.wrong_at.pop_first();
         }

@@ -86,12 +86,10 @@ pub fn campaign(
         }
         sum.lock().unwrap_or_else(std::sync::PoisonError::into_inner).merge(tally);
     };
-    panics::quietly(|| {
-        std::thread::scope(|scope| {
-            for _ in 0..threads.max(1) {
-                scope.spawn(work);
-            }
-        });
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| panics::quietly(work));
+        }
     });
     sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -77,11 +77,14 @@ fn requests(random: &mut Random, seed: u64, len: usize) -> Vec<PlannedRequest> {
     // Some loads have a pause in the middle, so that faults strike at a cluster that does nothing.
     let pause = random.per_mille(400).then(|| random.between(LOAD_FROM_MS, LOAD_MS / 2));
     // Half of the requests come alone, the others in bursts, so that some are under way at most times.
-    let bursts: Vec<u64> = (0..8).map(|_| random.between(LOAD_FROM_MS, LOAD_MS)).collect();
+    let bursts: Vec<(u64, u64)> = (0..8).map(|_| (random.between(LOAD_FROM_MS, LOAD_MS), random.below(20))).collect();
     let mut times: Vec<u64> = (0..len)
         .map(|_| match random.below(2) {
             0 => random.between(LOAD_FROM_MS, LOAD_MS),
-            _ => *random.pick(&bursts) + random.below(20),
+            _ => {
+                let (from, lasts) = *random.pick(&bursts);
+                from + random.below(lasts)
+            }
         })
         .collect();
     if let Some(from) = pause {
@@ -132,7 +135,10 @@ fn vary(random: &mut Random, kind: FaultKind) -> FaultKind {
         FaultKind::Reorder { .. } => FaultKind::Reorder { per_mille: random.between(20, 500) },
         FaultKind::Garble { .. } => FaultKind::Garble { per_mille: random.between(20, 500) },
         FaultKind::SlowLink { .. } => FaultKind::SlowLink { each_us: random.between(200, 10_000) },
-        FaultKind::Wrong { .. } => FaultKind::Wrong { outcomes: random.between(1, 6) },
+        FaultKind::Wrong { .. } => {
+            let per_mille = if random.per_mille(500) { 1000 } else { random.between(300, 900) };
+            FaultKind::Wrong { outcomes: random.between(1, 12), per_mille }
+        }
         FaultKind::SlowModule { .. } => FaultKind::SlowModule { by_ms: random.between(1, 60) },
         other => other,
     }

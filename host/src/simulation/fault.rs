@@ -52,6 +52,8 @@ pub enum FaultKind {
     Wrong {
         /// How many.
         outcomes: u64,
+        /// With which probability each of them is, of a thousand.
+        per_mille: u64,
     },
     /// The module traps at its next request, once.
     Trap,
@@ -93,7 +95,7 @@ pub const KINDS: [FaultKind; 22] = [
     FaultKind::Cut,
     FaultKind::Kill,
     FaultKind::Pause,
-    FaultKind::Wrong { outcomes: 3 },
+    FaultKind::Wrong { outcomes: 3, per_mille: 1000 },
     FaultKind::Trap,
     FaultKind::TrapAlways,
     FaultKind::Mute,
@@ -272,7 +274,7 @@ impl fmt::Display for PlannedFault {
             | FaultKind::Garble { per_mille } => write!(f, ", {per_mille} of 1000"),
             FaultKind::Delay { by_us, jitter_us } => write!(f, ", {by_us} to {} us", by_us + jitter_us),
             FaultKind::SlowLink { each_us } => write!(f, ", {each_us} us each"),
-            FaultKind::Wrong { outcomes } => write!(f, ", {outcomes} times"),
+            FaultKind::Wrong { outcomes, per_mille } => write!(f, ", {outcomes} times, {per_mille} of 1000"),
             FaultKind::SlowModule { by_ms } => write!(f, ", by {by_ms} ms"),
             _ => Ok(()),
         }?;

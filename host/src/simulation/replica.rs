@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fault::FaultKind;
+use super::laws::Truth;
+use super::random::Random;
 use crate::market::{
     Context, Date, GuestFault, MarketCode, MarketState, Module, Outcome, Refusal, Share, ShareId, ShareState,
     ShareType, Slot,
@@ -19,6 +21,9 @@ use crate::protocol::replica_manager::{Executed, StartFailure, Task};
 /// How long it takes to start a module, in calls.
 const START_CALLS: u32 = 3;
 
+/// Results are handed back after this long, however many of the run are still to come, as the executor does.
+const HAND_BACK_AFTER: Duration = Duration::from_millis(5);
+
 /// Makes an instance of a module: of which replica, and its place in the list of the replica's modules, the first one or a spare.
 pub type MakeModule = Arc<dyn Fn(ReplicaId, usize) -> Result<Box<dyn Module>, GuestFault> + Send + Sync>;
 
@@ -27,6 +32,7 @@ pub struct Replica {
     id: ReplicaId,
     make: MakeModule,
     call_took: Duration,
+    random: Random,
     module: Option<Box<dyn Module>>,
     module_index: usize,
     incarnation: Incarnation,
@@ -34,8 +40,10 @@ pub struct Replica {
     /// The job that is being done; it grows with each.
     job_number: u64,
     is_busy: bool,
-    /// The call of the job in front does not come back, because of the fault at this place in the plan.
-    muted_by: Option<usize>,
+    /// How many tasks of the run in front are done when the present job is over.
+    piece_len: usize,
+    /// The call of the job in front does not come back.
+    is_mute: bool,
     /// The newest request that a module was called with in this process: faults strike at newer ones.
     newest: SequenceNumber,
     armed: Vec<Armed>,
@@ -72,18 +80,20 @@ pub enum Done {
 
 impl Replica {
     /// A replica without an instance yet.
-    pub fn new(id: ReplicaId, make: MakeModule, call_us: u64) -> Replica {
+    pub fn new(id: ReplicaId, make: MakeModule, call_us: u64, seed: u64) -> Replica {
         Replica {
             id,
             make,
             call_took: Duration::from_micros(call_us),
+            random: Random::of(seed, &format!("module of {id}")),
             module: None,
             module_index: 0,
             incarnation: Incarnation(0),
             jobs: VecDeque::new(),
             job_number: 0,
             is_busy: false,
-            muted_by: None,
+            piece_len: 0,
+            is_mute: false,
             newest: SequenceNumber(0),
             armed: Vec::new(),
             traps_at: BTreeSet::new(),
@@ -98,9 +108,10 @@ impl Replica {
         let job_number = self.job_number + 1;
         let poisoned = std::mem::take(&mut self.poisoned);
         let traps_at = std::mem::take(&mut self.traps_at);
-        let fresh = Replica::new(self.id, Arc::clone(&self.make), self.call_took.as_micros() as u64);
+        let random = self.random.clone();
+        let fresh = Replica::new(self.id, Arc::clone(&self.make), self.call_took.as_micros() as u64, 0);
         // A module that fails at a request fails there in every process.
-        *self = Replica { job_number, poisoned, traps_at, ..fresh };
+        *self = Replica { job_number, poisoned, traps_at, random, ..fresh };
     }
 
     /// Drops the instance and all that waits for it, and starts another.
@@ -108,7 +119,7 @@ impl Replica {
         self.jobs.clear();
         self.job_number += 1;
         self.is_busy = false;
-        self.muted_by = None;
+        self.is_mute = false;
         self.incarnation = incarnation;
         self.jobs.push_back(Job::Start { incarnation, module, state });
     }
@@ -121,19 +132,16 @@ impl Replica {
     /// If the executor is free and has something to do: the number of the job that it begins, and how long it takes. A job whose call
     /// does not come back takes for ever, and is not named.
     pub fn poll_job(&mut self) -> Option<(u64, Duration)> {
-        if self.is_busy || self.muted_by.is_some() {
+        if self.is_busy || self.is_mute {
             return None;
         }
-        let calls = match self.jobs.front()? {
-            Job::Start { .. } => START_CALLS,
-            Job::Run { run, .. } => run.len() as u32,
+        let (is_run, run_len) = match self.jobs.front()? {
+            Job::Start { .. } => (false, 0),
+            Job::Run { run, .. } => (true, run.len()),
         };
-        let is_run = matches!(self.jobs.front(), Some(Job::Run { .. }));
-        if is_run && self.is_next_new() {
-            if let Some(index) = self.strike(|kind| matches!(kind, FaultKind::Mute)) {
-                self.muted_by = Some(index);
-                return None;
-            }
+        if is_run && self.is_next_new() && self.strike(|kind| kind == FaultKind::Mute) {
+            self.is_mute = true;
+            return None;
         }
         let is_first_module = self.module_index == 0;
         let slow = self.armed.iter().find_map(|armed| match armed.kind {
@@ -146,7 +154,11 @@ impl Replica {
         });
         self.is_busy = true;
         self.job_number += 1;
-        Some((self.job_number, calls * (self.call_took + slower)))
+        let per_call = self.call_took + slower;
+        let at_once = HAND_BACK_AFTER.as_micros().checked_div(per_call.as_micros()).unwrap_or(u128::MAX);
+        self.piece_len = run_len.min(usize::try_from(at_once).unwrap_or(usize::MAX)).max(1);
+        let calls = if is_run { self.piece_len as u32 } else { START_CALLS };
+        Some((self.job_number, calls * per_call))
     }
 
     /// The time of a job is over: what came of it. `None` if it is not the present one.
@@ -159,7 +171,11 @@ impl Replica {
             Job::Start { incarnation, module, state } => {
                 Some(Done::Started(incarnation, self.start(module, state.as_deref())))
             }
-            Job::Run { incarnation, run } => {
+            Job::Run { incarnation, mut run } => {
+                let rest = run.split_off(self.piece_len.min(run.len()));
+                if !rest.is_empty() {
+                    self.jobs.push_front(Job::Run { incarnation, run: rest });
+                }
                 let mut results = Vec::with_capacity(run.len());
                 for task in &run {
                     results.push(self.execute_one(task));
@@ -176,14 +192,13 @@ impl Replica {
 
     /// A fault of the module can strike from now on.
     pub fn arm(&mut self, index: usize, kind: FaultKind) {
-        let left = if let FaultKind::Wrong { outcomes } = kind { outcomes } else { 1 };
+        let left = if let FaultKind::Wrong { outcomes, .. } = kind { outcomes } else { 1 };
         self.armed.push(Armed { index, kind, left });
     }
 
-    /// A fault strikes no more; a call that it holds up comes back.
+    /// A fault strikes no more. A call that it holds up does not come back for that: the module hangs until it is started anew.
     pub fn disarm(&mut self, index: usize) {
         self.armed.retain(|armed| armed.index != index);
-        self.muted_by.take_if(|muted_by| *muted_by == index);
     }
 
     /// Every module of this replica traps at this place, because of the fault at this place in the plan.
@@ -208,7 +223,12 @@ impl Replica {
 
     /// A piece of a checkpoint is about to be served: whether it is to be garbled.
     pub fn garbles_snapshot(&mut self) -> bool {
-        self.strike(|kind| matches!(kind, FaultKind::WrongSnapshot)).is_some()
+        self.strike(|kind| kind == FaultKind::WrongSnapshot)
+    }
+
+    /// What is really the matter with the present life.
+    pub fn truth(&self) -> Truth {
+        Truth { is_tainted: self.is_tainted, is_mute: self.is_mute }
     }
 
     /// Whether a fault has made the present life differ from the others.
@@ -236,12 +256,10 @@ impl Replica {
         self.module.as_mut()?.export_state().ok()
     }
 
-    /// A fault of this kind strikes, if one is armed and the module is the one that has it.
-    fn strike(&mut self, is_meant: impl Fn(FaultKind) -> bool) -> Option<usize> {
-        if self.module_index > 0 {
-            return None;
-        }
-        let place = self.armed.iter().position(|armed| is_meant(armed.kind))?;
+    /// A fault of this kind strikes, if one is armed and the module is the one that has it. Whether it does.
+    fn strike(&mut self, is_meant: impl Fn(FaultKind) -> bool) -> bool {
+        let place = self.armed.iter().position(|armed| is_meant(armed.kind));
+        let Some(place) = place.filter(|_| self.module_index == 0) else { return false };
         let armed = &mut self.armed[place];
         armed.left -= 1;
         let index = armed.index;
@@ -249,7 +267,16 @@ impl Replica {
             self.armed.remove(place);
         }
         self.struck.push(index);
-        Some(index)
+        true
+    }
+
+    fn strikes_wrong(&mut self) -> bool {
+        let per_mille = self.armed.iter().find_map(|armed| match armed.kind {
+            FaultKind::Wrong { per_mille, .. } => Some(per_mille),
+            _ => None,
+        });
+        per_mille.is_some_and(|chance| self.random.per_mille(chance))
+            && self.strike(|kind| matches!(kind, FaultKind::Wrong { .. }))
     }
 
     fn is_next_new(&self) -> bool {
@@ -263,7 +290,7 @@ impl Replica {
         self.is_tainted = false;
         let mut instance = (self.make)(self.id, module).map_err(StartFailure::Fault)?;
         if let Some(state) = state {
-            if self.strike(|kind| kind == FaultKind::RefuseImport).is_some() {
+            if self.strike(|kind| kind == FaultKind::RefuseImport) {
                 return Err(StartFailure::Refused("not this state".to_owned()));
             }
             instance.import_state(state).map_err(StartFailure::Fault)?.map_err(StartFailure::Refused)?;
@@ -281,10 +308,10 @@ impl Replica {
                 self.trap_if_asked(order.sequence, is_new)?;
                 let context = Context { sequence_number: order.sequence.0, time_ms: order.time_ms };
                 let outcome = self.module.as_mut().ok_or(GuestFault::Finished)?.execute(context, request)?;
-                if is_new && self.strike(|kind| kind == FaultKind::CorruptState).is_some() {
+                if is_new && self.strike(|kind| kind == FaultKind::CorruptState) {
                     self.corrupt()?;
                 }
-                let is_wrong = is_new && self.strike(|kind| matches!(kind, FaultKind::Wrong { .. })).is_some();
+                let is_wrong = is_new && self.strikes_wrong();
                 self.is_tainted |= is_wrong;
                 Some(if is_wrong { other_than(outcome) } else { outcome })
             }
@@ -303,10 +330,10 @@ impl Replica {
         if self.module_index == 0 && self.traps_at.contains(&sequence) {
             return trap();
         }
-        if is_new && self.strike(|kind| kind == FaultKind::Trap).is_some() {
+        if is_new && self.strike(|kind| kind == FaultKind::Trap) {
             return trap();
         }
-        if is_new && self.strike(|kind| kind == FaultKind::TrapAlways).is_some() {
+        if is_new && self.strike(|kind| kind == FaultKind::TrapAlways) {
             self.traps_at.insert(sequence);
             return trap();
         }
@@ -315,7 +342,7 @@ impl Replica {
 
     fn export(&mut self) -> Result<(Arc<MarketState>, crate::market::Digest), GuestFault> {
         let mut state = self.module.as_mut().ok_or(GuestFault::Finished)?.export_state()?;
-        if self.strike(|kind| kind == FaultKind::LieExport).is_some() {
+        if self.strike(|kind| kind == FaultKind::LieExport) {
             self.is_tainted = true;
             add_a_unit(&mut state);
         }

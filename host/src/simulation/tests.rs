@@ -1,5 +1,7 @@
 //! Whole runs: that they are the same every time, and that they hold the laws.
 
+mod mutations;
+
 use super::campaign::{campaign, run};
 use super::draw::{DrawOptions, draw};
 use super::replica::native;

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::super::mutation::{self, Mutation};
 use super::super::time::Instant;
 use super::SendError;
 use super::byte_queue::ByteQueue;
@@ -252,6 +253,11 @@ impl SendHalf {
             match packet.state {
                 State::Acknowledged => acknowledged -= 1,
                 State::InFlight if packet.transmission + REORDERED_LEN_MAX <= arrived => {
+                    if mutation::is_on(Mutation::ForgetRetransmission) {
+                        packet.state = State::Acknowledged;
+                        self.in_flight -= 1;
+                        continue;
+                    }
                     packet.state = State::Lost;
                     found += 1;
                     self.lost_from = self.lost_from.min(self.first.after(index));

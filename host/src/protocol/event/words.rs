@@ -110,6 +110,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::Wrong(sequence) => write!(f, "wrong three times in a row, last at {sequence}"),
+            Cause::Hung(sequence) => write!(f, "a call has not come back while it was brought back, at {sequence}"),
             Cause::Crashed(sequence) => write!(f, "agreed to have crashed, silent at {sequence}"),
             Cause::ModuleFailed(sequence, fault) => write!(f, "module failed at {sequence}: {fault}"),
             Cause::Corrupt(sequence) => write!(f, "state is corrupt at {sequence}"),

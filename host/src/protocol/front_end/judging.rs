@@ -14,6 +14,7 @@ use crate::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
 use crate::protocol::ledger::Conclusion;
 use crate::protocol::limits::{PROGRESS_INTERVAL, SILENT_AFTER};
 use crate::protocol::message::{Charge, Command, Message, Phase, Progress};
+use crate::protocol::mutation::{self, Mutation};
 use crate::protocol::policy::SuspicionPolicy;
 use crate::protocol::recipients::Recipients;
 use crate::protocol::strikes::Strikes;
@@ -144,7 +145,8 @@ impl FrontEnd {
             return self.judging.on_judged(sequence, None);
         };
         let is_awaited = |replica| self.judging.is_awaited(replica, &self.heartbeats, now);
-        if record.conclusion.is_none() || !record.is_complete(is_awaited) {
+        let judges_early = mutation::is_on(Mutation::JudgeBeforeAllReplied);
+        if record.conclusion.is_none() || !(record.is_complete(is_awaited) || judges_early) {
             return;
         }
         record.judged = true;

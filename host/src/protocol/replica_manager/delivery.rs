@@ -10,6 +10,7 @@ use crate::protocol::hold_back::HoldBack;
 use crate::protocol::id::{Incarnation, NodeId, Round, SequenceNumber};
 use crate::protocol::limits::{DELIVERED_LEN_MAX, LOG_LEN_MAX, REPLAY_RUN_LEN_MAX, RUN_LEN_MAX, RUNS_LEN_MAX};
 use crate::protocol::message::{Command, Message, Order, Phase, Progress, Reply, Response};
+use crate::protocol::mutation::{self, Mutation};
 use crate::protocol::recipients::Recipients;
 use crate::protocol::time::Instant;
 
@@ -96,6 +97,7 @@ impl ReplicaManager {
                 Err(fault) => self.on_module_failed(step.order, fault, now),
             }
         }
+        self.on_advanced(now);
         self.reply_to_repeated();
         self.start_runs();
         self.check_caught_up(now);
@@ -120,6 +122,10 @@ impl ReplicaManager {
             // Fetched from another manager in the meantime.
             return;
         }
+        let order = match mutation::is_on(Mutation::SkipHoldBack) {
+            true => Order { sequence: self.log.end().next(), ..order },
+            false => order,
+        };
         self.hold_back.insert(order);
         self.deliver_held_back(now);
     }

@@ -249,6 +249,9 @@ impl ReplicaManager {
         if self.fetch.as_ref().is_some_and(|fetch| fetch.deadline() <= now) {
             self.on_fetch_timeout(now);
         }
+        if self.hung_at().is_some_and(|at| at <= now) {
+            self.on_hung_timeout(now);
+        }
     }
 
     /// The next deadline and what it is for.
@@ -257,7 +260,8 @@ impl ReplicaManager {
         let pause = self.pause_until().map(|at| (at, "pause"));
         let fetch = self.fetch.as_ref().map(|fetch| (fetch.deadline(), "fetch"));
         let progress = Some((self.progress_at, "progress"));
-        [watch, pause, fetch].into_iter().fold(progress, earliest)
+        let hung = self.hung_at().map(|at| (at, "hung"));
+        [watch, pause, fetch, hung].into_iter().fold(progress, earliest)
     }
 
     /// Drain to `None` after every `handle_*`, before the next one.
@@ -303,6 +307,7 @@ impl ReplicaManager {
     fn on_progress_timeout(&mut self, now: Instant) {
         if now.since(self.progress_at) > ABSENCE_MIN {
             self.watch.on_own_absence(now);
+            self.on_advanced(now);
         }
         self.announce(now);
         self.ask_again(now);

@@ -74,6 +74,8 @@ pub(super) struct Recovery {
     ready_after: Duration,
     /// Up to where the log is executed again before the replica votes.
     target: SequenceNumber,
+    /// When the last result of that has come.
+    pub(super) advanced_at: Instant,
 }
 
 impl Recovery {
@@ -88,6 +90,7 @@ impl Recovery {
             checkpoint: SequenceNumber(0),
             ready_after: Duration::ZERO,
             target: SequenceNumber(0),
+            advanced_at: began_at,
         }
     }
 }
@@ -115,6 +118,7 @@ impl ReplicaManager {
         }
         recovery.ready_after = now.since(recovery.began_at);
         recovery.target = self.log.end();
+        recovery.advanced_at = now;
         let Restoring(recovery) = std::mem::replace(&mut self.life, Voting) else {
             unreachable!("it was matched above")
         };
@@ -232,6 +236,29 @@ impl ReplicaManager {
             recovery.pause_until = None;
         }
         self.restore(now);
+    }
+
+    /// When a call that the log is executed again with has not come back for so long that it never will.
+    ///
+    /// Nobody else would notice: a replica that is being brought back is not suspected. It is its own manager's affair, as a trap is.
+    pub(super) fn hung_at(&self) -> Option<Instant> {
+        match &self.life {
+            Replaying(recovery) if self.execution.runs_len() > 0 => {
+                Some(recovery.advanced_at + self.config.suspicion.stuck_after)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn on_hung_timeout(&mut self, now: Instant) {
+        self.recover(Cause::Hung(self.execution.executed.next()), now);
+    }
+
+    /// Something has come of executing the log again, or the process has stood still itself and knows nothing.
+    pub(super) fn on_advanced(&mut self, now: Instant) {
+        if let Replaying(recovery) = &mut self.life {
+            recovery.advanced_at = now;
+        }
     }
 
     /// Takes the next step towards a running module: has it started if there is something to begin with, or fetches that.

@@ -5,6 +5,7 @@ use crate::protocol::event::{Cause, Event};
 use crate::protocol::id::ReplicaId;
 use crate::protocol::limits::WATCH_INTERVAL;
 use crate::protocol::message::{Charge, Message, Phase};
+use crate::protocol::mutation::{self, Mutation};
 use crate::protocol::recipients::Recipients;
 use crate::protocol::strikes::STRIKES_MAX;
 use crate::protocol::time::Instant;
@@ -12,7 +13,8 @@ use crate::protocol::time::Instant;
 impl ReplicaManager {
     /// A replica was wrong. Its own manager counts, and acts.
     pub(super) fn on_accuse(&mut self, charge: Charge, now: Instant) {
-        let is_current = charge.replica == self.config.replica && charge.incarnation == self.incarnation;
+        let is_of_this_life = charge.incarnation == self.incarnation || mutation::is_on(Mutation::IgnoreIncarnation);
+        let is_current = charge.replica == self.config.replica && is_of_this_life;
         if !is_current || self.phase() != Phase::Voting {
             return;
         }

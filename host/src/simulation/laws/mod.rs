@@ -35,6 +35,7 @@ mod state;
 pub use ending::{Ending, LIVENESS_WITHIN};
 pub use queues::Queue;
 use recovery::Life;
+pub use recovery::Truth;
 use reference::Reference;
 
 /// A law that a run has broken.

@@ -21,6 +21,15 @@ pub struct Life {
     failed_at: Option<SequenceNumber>,
 }
 
+/// What is really the matter with a life of a replica.
+#[derive(Clone, Copy, Debug)]
+pub struct Truth {
+    /// A fault has made it differ from the others.
+    pub is_tainted: bool,
+    /// A call of its module does not come back.
+    pub is_mute: bool,
+}
+
 impl Laws {
     fn life(&mut self, replica: ReplicaId, incarnation: Incarnation) -> &mut Life {
         let life = self.lives.get_mut(&replica).expect("every replica has a life");
@@ -68,13 +77,13 @@ impl Laws {
         self.life(replica, incarnation).failed_at = Some(sequence);
     }
 
-    /// A manager begins a new life of its replica. `is_tainted` says whether a fault has made the one that ends differ.
+    /// A manager begins a new life of its replica. `truth` is what is the matter with the one that ends.
     pub fn nobody_is_restarted_without_cause(
         &mut self,
         replica: ReplicaId,
         incarnation: Incarnation,
         cause: &Cause,
-        is_tainted: bool,
+        truth: Truth,
     ) -> Held {
         self.checked += 1;
         let majority = majority(self.replicas_len);
@@ -97,8 +106,9 @@ impl Laws {
             }
             Cause::Crashed(_) => is_of_this_life && life.agreed.len() >= majority,
             Cause::ModuleFailed(sequence, _) => is_of_this_life && life.failed_at == Some(*sequence),
-            Cause::Corrupt(_) => is_tainted && certified.is_some() && certified != votes,
+            Cause::Corrupt(_) => truth.is_tainted && certified.is_some() && certified != votes,
             Cause::Voided(sequence) => self.reference.is_void(*sequence),
+            Cause::Hung(_) => truth.is_mute,
             Cause::ImportFailed(_) | Cause::Behind(_) => true,
         };
         let life = self.life(replica, incarnation);

@@ -127,7 +127,9 @@ impl World {
         let mut world = World {
             now,
             nodes: BTreeMap::new(),
-            replicas: ReplicaId::first(replicas).map(|id| (id, Replica::new(id, make.clone(), call_us))).collect(),
+            replicas: ReplicaId::first(replicas)
+                .map(|id| (id, Replica::new(id, make.clone(), call_us, seed)))
+                .collect(),
             network: Network::new(seed, latency_us, jitter_us),
             clients: people::clients(&scenario, now),
             connections: BTreeMap::new(),

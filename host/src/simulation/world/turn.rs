@@ -129,8 +129,8 @@ impl World {
         match event {
             Event::RecoveryStarted { replica, incarnation, cause, .. }
             | Event::Quarantined { replica, incarnation, cause } => {
-                let is_tainted = self.replicas[replica].is_tainted();
-                self.laws.nobody_is_restarted_without_cause(*replica, *incarnation, cause, is_tainted)
+                let truth = self.replicas[replica].truth();
+                self.laws.nobody_is_restarted_without_cause(*replica, *incarnation, cause, truth)
             }
             Event::Certified { sequence, digest, .. } => self.laws.is_checkpoint_of_the_order(*sequence, *digest),
             _ => Ok(()),

@@ -216,6 +216,39 @@ fn a_crash_that_the_managers_agree_on_begins_a_new_life_if_the_manager_lives() {
 }
 
 #[test]
+fn a_call_that_does_not_come_back_while_the_replica_is_brought_back_ends_its_life() {
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(2);
+    bench.fail();
+    bench.start();
+    // In steps that are no absence of the manager's own.
+    let step = std::time::Duration::from_millis(200);
+    let steps = SuspicionPolicy::default().stuck_after.div_duration_f64(step).ceil() as u32;
+    (1..steps).for_each(|_| bench.pass(step));
+    assert_eq!(bench.manager.incarnation, Incarnation(2), "it may still come back");
+    bench.pass(step);
+    assert!(
+        matches!(bench.events.last(), Some(Event::RecoveryStarted { cause: Cause::Hung(SequenceNumber(1)), .. })),
+        "{:?}",
+        bench.events
+    );
+    bench.pass(std::time::Duration::from_secs(1));
+    bench.start();
+    bench.execute_all();
+    assert_eq!(bench.manager.phase(), Phase::Voting);
+}
+
+#[test]
+fn a_manager_that_has_stood_still_does_not_take_its_module_for_hung() {
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(2);
+    bench.fail();
+    bench.start();
+    bench.pass(2 * SuspicionPolicy::default().stuck_after);
+    assert_eq!(bench.manager.incarnation, Incarnation(2));
+}
+
+#[test]
 fn a_replica_that_cannot_be_started_climbs_the_ladder_to_quarantine() {
     let mut bench = Bench::voting(2);
     bench.deliver_up_to(1);
