@@ -23,7 +23,7 @@
 use std::fs;
 use std::path::Path;
 
-mod world;
+mod script;
 
 #[test]
 fn every_transcript_is_as_written() {
@@ -47,7 +47,7 @@ fn every_transcript_is_as_written() {
 
 /// The file as it would be if its transcripts were what happens.
 fn replay(written: &str) -> String {
-    let mut world: Option<world::World> = None;
+    let mut world: Option<script::Script> = None;
     let mut out = String::new();
     let mut lines = written.lines().peekable();
     while let Some(line) = lines.next() {
@@ -61,9 +61,9 @@ fn replay(written: &str) -> String {
             }
             while lines.next_if(|line| !line.is_empty()).is_some() {}
         } else if let Some(mode) = line.strip_prefix("mode ") {
-            world = Some(world::World::new(mode));
+            world = Some(script::Script::new(mode));
         } else if !line.is_empty() && !line.starts_with('#') {
-            world.as_mut().expect("a transcript begins with `mode`").command(line);
+            world.as_mut().expect("a transcript begins with `mode`").play(line);
         }
     }
     out

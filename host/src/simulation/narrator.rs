@@ -22,6 +22,11 @@ impl Narrator {
         Narrator { started, is_wanted, lines: Vec::new(), said_at: started }
     }
 
+    /// Whether anybody wants to know.
+    pub fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
     /// Forgets what was said, and tells times as the time since now.
     pub fn begin_anew(&mut self, now: Instant) {
         self.started = now;

@@ -89,6 +89,8 @@ pub struct World {
     observed: Observed,
     laws: Laws,
     narrator: Narrator,
+    /// How many packets of each link had gone again when that was last told.
+    retransmitted: BTreeMap<(NodeId, NodeId), u64>,
     /// The digest of everything that was sent and told so far.
     trace: blake3::Hasher,
     datagrams_len: u64,
@@ -144,6 +146,7 @@ impl World {
             observed: Observed::new(scenario.faults.len()),
             laws: Laws::new(scenario.tolerance(), replicas, checkpoint_every),
             narrator: Narrator::new(now, is_told),
+            retransmitted: BTreeMap::new(),
             trace: blake3::Hasher::new(),
             datagrams_len: 0,
             ending: ending::Barrier::default(),

@@ -6,7 +6,7 @@ use super::super::fault::{FaultKind, Place, PlannedFault};
 use super::super::laws::Held;
 use super::super::replica::native;
 use super::super::scenario::{FORMAT, Scenario};
-use super::{STARTED, World};
+use super::World;
 use crate::protocol::client_message::ClientMessage;
 use crate::protocol::id::{NodeId, ReplicaId, RequestNumber, SequenceNumber};
 use crate::protocol::quorum::Tolerance;
@@ -60,9 +60,8 @@ impl World {
     }
 
     /// A client has every replica digest its state.
-    pub fn send_barrier(&mut self) -> Held {
-        let number = RequestNumber(1_000_000 + self.arranged_len);
-        self.send_now(ClientMessage::Digest { number })
+    pub fn send_barrier(&mut self, number: u64) -> Held {
+        self.send_now(ClientMessage::Digest { number: RequestNumber(number) })
     }
 
     fn send_now(&mut self, message: ClientMessage) -> Held {
@@ -138,11 +137,6 @@ impl World {
             assert!(self.now.since(began) < SETTLE_MAX, "the cluster does not settle");
         }
         Ok(())
-    }
-
-    /// Virtual time since the beginning of the run.
-    pub fn age(&self) -> Duration {
-        self.now.since(STARTED)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a driver does each time it wakes up, as `runtime/node.rs` does it, and what the cores ask for.
 
 use super::super::laws::{Broken, Held};
+use super::super::network::Fate;
 use super::super::node::{Output, Process};
 use super::super::replica::Done;
 use super::{Happening, World};
@@ -60,6 +61,7 @@ impl World {
             self.trace.update(&[id.to_byte(), to.to_byte()]);
             self.trace.update(&datagram);
             let fate = self.network.send(id, to, &datagram, now);
+            self.tell_repeated(id, to, &fate);
             if fate.dropped {
                 self.narrator.say(now, "network", || format!("lose {id} -> {to}"));
             }
@@ -71,6 +73,20 @@ impl World {
             }
         }
         self.datagram = datagram;
+    }
+
+    /// Tells that a packet goes again. What a node repeats that is cut off is mostly heartbeats, and of no interest.
+    fn tell_repeated(&mut self, id: NodeId, to: NodeId, fate: &Fate) {
+        if !self.narrator.is_wanted() {
+            return;
+        }
+        let mut counters = self.nodes[&id].endpoint.counters();
+        let counted =
+            counters.find(|(peer, ..)| *peer == to).map_or(0, |(_, counters, _)| counters.packets_retransmitted);
+        let before = self.retransmitted.insert((id, to), counted).unwrap_or(0);
+        if counted > before && !fate.arrivals.is_empty() {
+            self.narrator.say_of(self.now, id, || format!("repeat to {to}"));
+        }
     }
 
     /// Does what the core asks for.
