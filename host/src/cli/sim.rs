@@ -190,14 +190,14 @@ fn print_text(args: &SimArgs, tally: &Tally, took: Duration, saved: Option<&Save
         say!("{}", tally.coverage.to_text());
     }
     let Tally { runs, failed, answered, struck, checked, datagrams, virtual_ms, coverage, failure } = tally;
-    let (cells, hours) = (coverage.covered_len(), *virtual_ms as f64 / 3_600_000.0);
+    let (cells, minutes) = (coverage.covered_len(), *virtual_ms as f64 / 60_000.0);
     say!(
         "{runs} runs, {} passed, {failed} failed: {answered} requests answered, {struck} faults struck in {cells} cells of \
          fault, role and phase",
         runs - failed
     );
     say!(
-        "{checked} looks at a law, {datagrams} datagrams, {hours:.1} hours of virtual time in {:.1} s",
+        "{checked} looks at a law, {datagrams} datagrams, {minutes:.0} minutes of virtual time in {:.1} s",
         took.as_secs_f64()
     );
     for line in uncovered {

@@ -66,7 +66,8 @@ pub fn draw(seed: u64, options: &DrawOptions) -> Scenario {
     let kinds: Vec<FaultKind> = KINDS.iter().filter(is_allowed).copied().collect();
     if !kinds.is_empty() {
         let faults_len = random.between(1, 8);
-        scenario.faults = (0..faults_len).map(|_| fault(&mut random, &kinds, replicas, clients_len)).collect();
+        let times: Vec<u64> = scenario.requests.iter().map(|request| request.at_ms).collect();
+        scenario.faults = (0..faults_len).map(|_| fault(&mut random, &kinds, &times, replicas, clients_len)).collect();
         scenario.faults.sort_by_key(|fault| (fault.at_ms, fault.place));
     }
     scenario
@@ -102,7 +103,8 @@ fn requests(random: &mut Random, seed: u64, len: usize) -> Vec<PlannedRequest> {
     times.into_iter().map(request).collect()
 }
 
-fn fault(random: &mut Random, kinds: &[FaultKind], replicas: usize, clients_len: usize) -> PlannedFault {
+/// One fault: at any time, or at that of a request, so that many strike while something is under way.
+fn fault(random: &mut Random, kinds: &[FaultKind], times: &[u64], replicas: usize, clients_len: usize) -> PlannedFault {
     let nodes = NodeId::all(replicas);
     let managers: Vec<NodeId> = ReplicaId::first(replicas).map(NodeId::ReplicaManager).collect();
     let kind = *random.pick(kinds);
@@ -121,7 +123,11 @@ fn fault(random: &mut Random, kinds: &[FaultKind], replicas: usize, clients_len:
         FaultKind::Pause => random.between(20, 4000),
         _ => random.between(100, 3000),
     };
-    PlannedFault { at_ms: random.between(LOAD_FROM_MS, LOAD_MS + 500), lasts_ms, place, peer, kind }
+    let at_ms = match random.per_mille(600) && !times.is_empty() {
+        true => *random.pick(times) + random.below(4),
+        false => random.between(LOAD_FROM_MS, LOAD_MS + 500),
+    };
+    PlannedFault { at_ms, lasts_ms, place, peer, kind }
 }
 
 /// The same kind with numbers of its own.

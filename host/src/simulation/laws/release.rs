@@ -37,7 +37,7 @@ impl Laws {
         broken("released_outcomes_have_a_quorum", words)
     }
 
-    /// The same.
+    /// The same, in answer to this request.
     pub fn released_outcomes_are_those_of_the_reference_market(
         &mut self,
         id: RequestId,
@@ -57,7 +57,6 @@ impl Laws {
             }
             None => return broken(law, format!("#{first}: {outcome} was released, but nothing was executed there")),
         }
-        self.released.insert(id, (first, outcome.clone()));
         Ok(())
     }
 
@@ -79,6 +78,11 @@ impl Laws {
         }
         let words = format!("request {id}: {} of #{}, then {} of #{}", earlier.1, earlier.0, answer.1, answer.0);
         broken("a_retried_request_has_one_answer", words)
+    }
+
+    /// A client has an answer: it must stand, whatever happens.
+    pub fn on_acknowledged(&mut self, id: RequestId, first: SequenceNumber, outcome: Outcome) {
+        self.released.insert(id, (first, outcome));
     }
 
     /// A client has an answer. `floor` is the highest place that any client had an answer of when it asked first.

@@ -105,7 +105,12 @@ impl World {
         if let ServerBody::Answer(answer) = &message.body {
             self.narrator.say_of(now, NodeId::FrontEnd, || format!("answer request {}: {answer}", message.number.0));
             if let crate::market::Answer::Released { sequence, outcome } = answer {
-                self.laws.released_outcomes_have_a_quorum(SequenceNumber(*sequence), outcome)?;
+                let first = SequenceNumber(*sequence);
+                self.laws.released_outcomes_have_a_quorum(first, outcome)?;
+                if let Some(index) = self.connections.get(&connection) {
+                    let id = RequestId { client: self.clients[*index].id, number: message.number };
+                    self.laws.released_outcomes_are_those_of_the_reference_market(id, first, outcome)?;
+                }
             }
         }
         let mut bytes = Vec::new();
@@ -138,12 +143,11 @@ impl World {
     fn on_told(&mut self, index: usize, id: RequestId, told: Told) -> Held {
         match told {
             Told::Outcome(first, outcome, floor) => {
-                self.laws.released_outcomes_are_those_of_the_reference_market(id, first, &outcome)?;
+                self.laws.on_acknowledged(id, first, outcome);
                 self.laws.the_order_respects_real_time(id, first, floor)
             }
             Told::Again(first, outcome, earlier) => {
                 self.note_client_fault(index, "repeat", "replicas (sessions)");
-                self.laws.released_outcomes_are_those_of_the_reference_market(id, first, &outcome)?;
                 self.laws.a_retried_request_has_one_answer(id, &(first, outcome), &earlier)
             }
             Told::Refused => {
