@@ -73,6 +73,11 @@ impl Judging {
         self.slowest.map_or(deadline_start, |slowest| 2 * slowest).clamp(deadline_floor, deadline_ceiling)
     }
 
+    /// Whether an order up to this place is not judged yet.
+    pub(super) fn awaits_any_up_to(&self, sequence: SequenceNumber) -> bool {
+        self.awaited.first_key_value().is_some_and(|(first, _)| *first <= sequence)
+    }
+
     /// How many orders are not judged yet.
     pub(super) fn awaited_len(&self) -> usize {
         self.awaited.len()
@@ -82,8 +87,8 @@ impl Judging {
         self.due.front().map(|(_, since)| (*since + self.deadline(), "reply"))
     }
 
-    /// A reply clears its replica of the suspicion that it would not come, or that an earlier one would not.
-    pub(super) fn on_reply(&mut self, replica: ReplicaId, sequence: SequenceNumber) {
+    /// A reply, or a heartbeat that says as much, clears a replica of the suspicion that it stands before this place or an earlier one.
+    pub(super) fn on_executed(&mut self, replica: ReplicaId, sequence: SequenceNumber) {
         if let Some(standing) = self.replicas.get_mut(&replica) {
             standing.suspected_at.take_if(|suspected_at| *suspected_at <= sequence);
         }
@@ -98,15 +103,19 @@ impl Judging {
         }
     }
 
-    /// Whether a reply of this replica is waited for.
+    /// Whether the reply of this replica to the order at this place is waited for.
+    ///
+    /// A replica that has executed the order has replied before it said so, through the same channel. If that reply is not here, an
+    /// earlier process of the front end has had it, and it will not come again.
     pub(super) fn is_awaited(
         &self,
         replica: ReplicaId,
+        sequence: SequenceNumber,
         heartbeats: &BTreeMap<NodeId, (Progress, Instant)>,
         now: Instant,
     ) -> bool {
         let votes = match heartbeats.get(&NodeId::ReplicaManager(replica)) {
-            Some((Progress { phase: Phase::Voting, .. }, _)) => true,
+            Some((Progress { phase: Phase::Voting, executed, .. }, _)) => *executed < sequence,
             // Its recovery goes on only as long as its manager is heard of.
             Some((Progress { phase: Phase::Recovering, .. }, at)) => now.since(*at) > SILENT_AFTER,
             Some((Progress { phase: Phase::Quarantined, .. }, _)) | None => false,
@@ -144,7 +153,7 @@ impl FrontEnd {
             // Forgotten for want of room; nobody can say any more what was right.
             return self.judging.on_judged(sequence, None);
         };
-        let is_awaited = |replica| self.judging.is_awaited(replica, &self.heartbeats, now);
+        let is_awaited = |replica| self.judging.is_awaited(replica, sequence, &self.heartbeats, now);
         let judges_early = mutation::is_on(Mutation::JudgeBeforeAllReplied);
         if record.conclusion.is_none() || !(record.is_complete(is_awaited) || judges_early) {
             return;
@@ -223,10 +232,12 @@ impl FrontEnd {
         }
     }
 
-    fn suspect_at(&mut self, sequence: SequenceNumber, now: Instant) -> bool {
+    /// Suspects the replicas that owe a reply to the order at this place. Whether there are any.
+    pub(super) fn suspect_at(&mut self, sequence: SequenceNumber, now: Instant) -> bool {
         let Some(record) = self.ledger.record(sequence) else { return false };
         let is_missing = |replica: &ReplicaId| {
-            record.replies[replica.index()].is_none() && self.judging.is_awaited(*replica, &self.heartbeats, now)
+            record.replies[replica.index()].is_none()
+                && self.judging.is_awaited(*replica, sequence, &self.heartbeats, now)
         };
         let missing: Vec<ReplicaId> = ReplicaId::first(self.config.replicas_len).filter(is_missing).collect();
         for replica in &missing {

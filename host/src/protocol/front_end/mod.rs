@@ -302,7 +302,7 @@ impl FrontEnd {
                 _ => self.conclude(sequence, now),
             },
         }
-        self.judging.on_reply(replica, sequence);
+        self.judging.on_executed(replica, sequence);
         self.judge(sequence, now);
     }
 

@@ -84,7 +84,7 @@ impl FrontEnd {
             self.void(sequence, now);
             return self.finish(id, body, now);
         }
-        let is_awaited = |replica| self.judging.is_awaited(replica, &self.heartbeats, now);
+        let is_awaited = |replica| self.judging.is_awaited(replica, sequence, &self.heartbeats, now);
         if !record.is_complete(is_awaited) || record.conclusion.is_some() {
             return;
         }
@@ -128,9 +128,12 @@ impl FrontEnd {
         };
         self.event(Event::TimedOut { sequence }, now);
         self.finish(id, body, now);
-        if let Some(sequence) = sequence {
-            self.judge(sequence, now);
+        let Some(sequence) = sequence else { return };
+        if command == Command::Barrier && self.suspect_at(sequence, now) {
+            // An export may take longer than a reply, so nobody is suspected of it sooner. But nobody else may ask anything.
+            self.judge_all(now);
         }
+        self.judge(sequence, now);
     }
 
     fn void(&mut self, sequence: SequenceNumber, now: Instant) {

@@ -19,11 +19,15 @@ impl FrontEnd {
         }
         let earlier = self.heartbeats.insert(from, (progress, now));
         let standing = |progress: Progress| (progress.incarnation, progress.phase);
-        if let NodeId::ReplicaManager(replica) = from
-            && earlier.is_none_or(|(earlier, _)| standing(earlier) != standing(progress))
-        {
-            self.judging.on_standing(replica, progress.incarnation);
-            self.judge_all(now);
+        if let NodeId::ReplicaManager(replica) = from {
+            let is_news = earlier.is_none_or(|(earlier, _)| standing(earlier) != standing(progress));
+            if is_news {
+                self.judging.on_standing(replica, progress.incarnation);
+            }
+            self.judging.on_executed(replica, progress.executed);
+            if is_news || self.judging.awaits_any_up_to(progress.executed) {
+                self.judge_all(now);
+            }
         }
         // Every node but this one.
         let is_voting = |(progress, _): &(Progress, Instant)| progress.phase == Phase::Voting;

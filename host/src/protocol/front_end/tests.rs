@@ -406,6 +406,20 @@ fn a_majority_of_all_managers_agrees_on_a_crash_and_the_process_is_named() {
 }
 
 #[test]
+fn a_replica_that_has_not_digested_its_state_when_a_barrier_times_out_is_suspected() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.client(CONNECTION, ClientMessage::Digest { number: RequestNumber(1) });
+    bench.sequenced(1, 1);
+    let digest = Response::StateDigest(Digest::of_bytes(b"state"));
+    bench.reply(1, 1, digest.clone());
+    bench.reply(3, 1, digest);
+    bench.pass(SuspicionPolicy::default().deadline_start);
+    assert_eq!(bench.charges(), [], "an export may take long");
+    bench.pass(REQUEST_TIMEOUT);
+    assert_eq!(bench.charges(), [("suspect", 2, 1)]);
+}
+
+#[test]
 fn a_manager_that_needs_a_checkpoint_gets_one_barrier_at_a_time() {
     let mut bench = Bench::new(Tolerance::BYZANTINE);
     let manager = NodeId::ReplicaManager(ReplicaId::new(1).unwrap());

@@ -126,3 +126,20 @@ fn who_asked_for_a_request_that_is_void_before_its_place_is_known_is_told() {
     bench.sequenced(1, 1);
     assert!(bench.drain().iter().any(|line| line.contains("no-agreement")));
 }
+
+#[test]
+fn a_replica_whose_reply_an_earlier_front_end_has_had_is_waited_for_at_later_orders_only() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    for sequence in [1, 2] {
+        bench.request(sequence);
+        bench.sequenced(sequence, sequence);
+        bench.reply(1, sequence, executed(sequence, 5));
+        bench.reply(2, sequence, executed(sequence, 5));
+    }
+    let node = NodeId::ReplicaManager(ReplicaId::new(3).unwrap());
+    let progress = Progress { executed: SequenceNumber(1), delivered: SequenceNumber(2), ..PROGRESS };
+    bench.front_end.handle_message(node, Message::Progress(progress), bench.now);
+    bench.charges();
+    bench.pass(SuspicionPolicy::default().deadline_ceiling);
+    assert_eq!(bench.charges(), [("suspect", 3, 2)], "it hangs at the second one, and its manager can see that");
+}
