@@ -14,3 +14,4 @@ mod injection;
 mod lifecycle;
 mod recovery;
 mod replication;
+mod simulating;
