@@ -118,6 +118,7 @@ pub fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
         faults: args.faults.0.clone(),
         requests_len: args.requests,
         modules: args.module.clone(),
+        ..DrawOptions::default()
     };
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let clock = Clock::start();

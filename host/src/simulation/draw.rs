@@ -10,6 +10,9 @@ use crate::protocol::quorum::Tolerance;
 /// Requests of one run, unless somebody asks for another number.
 pub const REQUESTS_LEN_DEFAULT: usize = 200;
 
+/// Most faults of one run, unless somebody asks for another number.
+pub const FAULTS_LEN_MAX: u64 = 8;
+
 /// Virtual time in which requests are sent, in milliseconds.
 const LOAD_MS: u64 = 6000;
 
@@ -25,13 +28,21 @@ pub struct DrawOptions {
     pub faults: Option<Vec<&'static str>>,
     /// How many requests.
     pub requests_len: usize,
+    /// How many faults at most.
+    pub faults_len_max: u64,
     /// The replicas' modules; native otherwise.
     pub modules: Vec<String>,
 }
 
 impl Default for DrawOptions {
     fn default() -> DrawOptions {
-        DrawOptions { tolerance: None, faults: None, requests_len: REQUESTS_LEN_DEFAULT, modules: Vec::new() }
+        DrawOptions {
+            tolerance: None,
+            faults: None,
+            requests_len: REQUESTS_LEN_DEFAULT,
+            faults_len_max: FAULTS_LEN_MAX,
+            modules: Vec::new(),
+        }
     }
 }
 
@@ -65,7 +76,7 @@ pub fn draw(seed: u64, options: &DrawOptions) -> Scenario {
     };
     let kinds: Vec<FaultKind> = KINDS.iter().filter(is_allowed).copied().collect();
     if !kinds.is_empty() {
-        let faults_len = random.between(1, 8);
+        let faults_len = random.between(1, options.faults_len_max.max(1));
         let times: Vec<u64> = scenario.requests.iter().map(|request| request.at_ms).collect();
         scenario.faults = (0..faults_len).map(|_| fault(&mut random, &kinds, &times, replicas, clients_len)).collect();
         scenario.faults.sort_by_key(|fault| (fault.at_ms, fault.place));

@@ -146,6 +146,23 @@ impl Judging {
 }
 
 impl FrontEnd {
+    /// A replica says that it stands before an order. If nobody waits for its reply, since the order was judged while nothing was heard of
+    /// the replica, or since it was ordered before this process began, then it is waited for from now on.
+    pub(super) fn await_who_stands_before(&mut self, replica: ReplicaId, progress: &Progress, now: Instant) {
+        let sequence = progress.executed.next();
+        if progress.phase != Phase::Voting || progress.delivered < sequence {
+            return;
+        }
+        let Some(record) = self.ledger.record_mut(sequence) else { return };
+        // A barrier has its own time-out, since an export may take long.
+        let is_barrier = record.asked.is_some_and(|asked| asked.command == Command::Barrier);
+        let is_missing = record.replies[replica.index()].is_none();
+        let is_done = mutation::is_on(Mutation::JudgeBeforeAllReplied) && record.judged;
+        if is_missing && !is_barrier && !is_done && !self.judging.awaited.contains_key(&sequence) {
+            self.judging.await_replies(sequence, now);
+        }
+    }
+
     /// Judges an order if all replies that are waited for are there.
     pub(super) fn judge(&mut self, sequence: SequenceNumber, now: Instant) {
         let Some(since) = self.judging.awaited.get(&sequence).copied() else { return };
@@ -155,10 +172,15 @@ impl FrontEnd {
         };
         let is_awaited = |replica| self.judging.is_awaited(replica, sequence, &self.heartbeats, now);
         let judges_early = mutation::is_on(Mutation::JudgeBeforeAllReplied);
-        if record.conclusion.is_none() || !(record.is_complete(is_awaited) || judges_early) {
+        // What an earlier process of this front end was asked for, this one does not conclude.
+        let is_open = record.conclusion.is_none() && record.asked.is_some();
+        if is_open || !(record.is_complete(is_awaited) || judges_early) {
             return;
         }
-        record.judged = true;
+        if std::mem::replace(&mut record.judged, true) {
+            // It was only waited for somebody who was late.
+            return self.judging.on_judged(sequence, None);
+        }
         let Some(Conclusion::Released { response, .. }) = &record.conclusion else {
             return self.judging.on_judged(sequence, None);
         };

@@ -28,6 +28,7 @@ impl FrontEnd {
             if is_news || self.judging.awaits_any_up_to(progress.executed) {
                 self.judge_all(now);
             }
+            self.await_who_stands_before(replica, &progress, now);
         }
         // Every node but this one.
         let is_voting = |(progress, _): &(Progress, Instant)| progress.phase == Phase::Voting;

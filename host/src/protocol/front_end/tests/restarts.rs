@@ -90,7 +90,8 @@ fn who_is_new_itself_claims_to_know_nothing_of_a_replica() {
     bench.front_end.handle_message(manager, Message::Progress(progress), bench.now);
     assert_eq!(bench.joins(1), [Message::Joined { last: None, ordered: SequenceNumber(9) }]);
     bench.progress(2, 0, Phase::Recovering);
-    let joined = Message::Joined { last: Some(Incarnation(4)), ordered: SequenceNumber(0) };
+    // It stood before the first order, so there is one.
+    let joined = Message::Joined { last: Some(Incarnation(4)), ordered: SequenceNumber(1) };
     assert_eq!(bench.joins(2), [joined], "a process that does not know its life does not make the last one forgotten");
 }
 
@@ -142,4 +143,20 @@ fn a_replica_whose_reply_an_earlier_front_end_has_had_is_waited_for_at_later_ord
     bench.charges();
     bench.pass(SuspicionPolicy::default().deadline_ceiling);
     assert_eq!(bench.charges(), [("suspect", 3, 2)], "it hangs at the second one, and its manager can see that");
+}
+
+#[test]
+fn a_replica_that_stands_before_an_order_is_waited_for_although_the_order_was_judged_without_it() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.progress(3, 1, Phase::Recovering);
+    bench.judged_request(1, &[5, 5]);
+    assert!(bench.front_end.ledger.record(SequenceNumber(1)).unwrap().judged);
+    let node = NodeId::ReplicaManager(ReplicaId::new(3).unwrap());
+    let progress = Progress { delivered: SequenceNumber(1), ..PROGRESS };
+    bench.front_end.handle_message(node, Message::Progress(progress), bench.now);
+    bench.charges();
+    bench.pass(SuspicionPolicy::default().deadline_ceiling);
+    assert_eq!(bench.charges(), [("suspect", 3, 1)]);
+    bench.reply(3, 1, executed(1, 5));
+    assert_eq!(bench.front_end.judging.awaited_len(), 0);
 }
