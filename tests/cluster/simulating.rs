@@ -12,18 +12,24 @@ fn seeds_that_break_no_law_are_summed_up_and_cover_their_baseline() {
     let directory = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| dsms(directory.path()).arg("sim").args(arguments).output().unwrap();
     let runs = ["--seed", "1", "--runs", "3", "--faults", "loss,kill"];
-    let output = run(&[&runs[..], &["--json", "--write-baseline", "covered.txt"]].concat());
+    let output = run(&[&runs[..], &["--json", "--write-baseline", "often.txt"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&summary["runs"], &summary["failed"]), (&3.into(), &0.into()));
     assert!(summary["struck"].as_u64().unwrap() > 0 && summary["coverage"].as_array().unwrap().len() > 3);
+
+    assert!(directory.path().join("often.txt").is_file());
+    let is_covered = |cell: &&Value| cell["repaired"].as_u64() > Some(0);
+    let cell = summary["coverage"].as_array().unwrap().iter().find(is_covered).expect("something has struck");
+    let words = ["fault", "role", "phase"].map(|key| cell[key].as_str().unwrap().to_owned());
+    let baseline = directory.path().join("covered.txt");
+    fs::write(&baseline, format!("# what is covered\n{}\n", words.join(" "))).unwrap();
 
     let again = run(&[&runs[..], &["--baseline", "covered.txt", "--coverage"]].concat());
     let text = String::from_utf8(again.stdout).unwrap();
     assert!(again.status.success() && text.contains("3 runs, 3 passed, 0 failed"), "{text}");
     assert!(text.contains("detected by"), "{text}");
 
-    let baseline = directory.path().join("covered.txt");
     fs::write(&baseline, fs::read_to_string(&baseline).unwrap() + "poison replica-manager load\n").unwrap();
     let less = run(&[&runs[..], &["--baseline", "covered.txt"]].concat());
     assert_eq!(less.status.code(), Some(1));

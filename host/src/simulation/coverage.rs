@@ -171,9 +171,10 @@ impl Coverage {
         self.cells.values().filter(|cell| cell.fired > 0).count()
     }
 
-    /// The cells that have been struck at and in which all was well in the end, one line each, as a baseline has them.
-    pub fn covered(&self) -> BTreeSet<String> {
-        let covered = self.cells.iter().filter(|(_, cell)| cell.fired > 0 && cell.repaired > 0);
+    /// The cells that have been struck at in at least so many plans in which all was well in the end: one line each, as a baseline
+    /// has them.
+    pub fn covered(&self, plans_min: u64) -> BTreeSet<String> {
+        let covered = self.cells.iter().filter(|(_, cell)| cell.repaired >= plans_min);
         covered.map(|((kind, role, phase), _)| format!("{kind} {role} {}", phase.name())).collect()
     }
 

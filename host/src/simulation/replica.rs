@@ -55,6 +55,8 @@ pub struct Replica {
     struck: Vec<usize>,
     /// Whether a fault has made the present life differ from the others.
     is_tainted: bool,
+    /// The last place at which a life that differed has said something.
+    tainted_up_to: SequenceNumber,
 }
 
 /// A fault that can strike.
@@ -100,6 +102,7 @@ impl Replica {
             poisoned: BTreeMap::new(),
             struck: Vec::new(),
             is_tainted: false,
+            tainted_up_to: SequenceNumber(0),
         }
     }
 
@@ -111,7 +114,7 @@ impl Replica {
         let random = self.random.clone();
         let fresh = Replica::new(self.id, Arc::clone(&self.make), self.call_took.as_micros() as u64, 0);
         // A module that fails at a request fails there in every process.
-        *self = Replica { job_number, poisoned, traps_at, random, ..fresh };
+        *self = Replica { job_number, poisoned, traps_at, random, tainted_up_to: self.tainted_up_to, ..fresh };
     }
 
     /// Drops the instance and all that waits for it, and starts another.
@@ -236,6 +239,12 @@ impl Replica {
         self.is_tainted
     }
 
+    /// Whether whatever this replica may say wrongly from now on is about other places than what the other one has said wrongly: what was
+    /// said stays with the front end, however long ago the other one was repaired.
+    pub fn is_past_taint_of(&self, other: &Replica) -> bool {
+        self.newest >= other.tainted_up_to
+    }
+
     /// Whether a fault that would do so can strike.
     pub fn may_be_tainted(&self) -> bool {
         self.is_tainted || self.armed.iter().any(|armed| armed.kind.makes_wrong())
@@ -318,6 +327,9 @@ impl Replica {
             _ => None,
         };
         let checkpoint = if *checkpoint { Some(self.export()?) } else { None };
+        if self.is_tainted {
+            self.tainted_up_to = self.tainted_up_to.max(order.sequence);
+        }
         Ok(Executed { outcome, checkpoint })
     }
 

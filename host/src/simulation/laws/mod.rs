@@ -84,6 +84,8 @@ pub struct Laws {
     lives: BTreeMap<ReplicaId, Life>,
     /// By place and digest, who has voted for a checkpoint.
     checkpoint_votes: BTreeMap<SequenceNumber, BTreeMap<ReplicaId, Digest>>,
+    /// Places of which enough managers have voted alike.
+    certified: BTreeSet<SequenceNumber>,
     /// How often a law was looked at.
     checked: u64,
 }
@@ -104,6 +106,7 @@ impl Laws {
             answered: SequenceNumber(0),
             lives: ReplicaId::first(replicas_len).map(|replica| (replica, Life::default())).collect(),
             checkpoint_votes: BTreeMap::new(),
+            certified: BTreeSet::new(),
             checked: 0,
         }
     }

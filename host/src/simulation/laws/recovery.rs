@@ -131,23 +131,18 @@ impl Laws {
     }
 
     /// A manager votes on a checkpoint.
-    pub fn certified_checkpoints_are_those_of_the_order(
-        &mut self,
-        voter: ReplicaId,
-        sequence: SequenceNumber,
-        digest: Digest,
-    ) -> Held {
+    pub fn on_checkpoint_vote(&mut self, voter: ReplicaId, sequence: SequenceNumber, digest: Digest) -> Held {
         self.checked += 1;
         let votes = self.checkpoint_votes.entry(sequence).or_default();
         votes.insert(voter, digest);
-        if votes.values().filter(|other| **other == digest).count() < self.tolerance.quorum() {
-            return Ok(());
-        }
-        self.is_checkpoint_of_the_order(sequence, digest)
+        let is_first = votes.values().filter(|other| **other == digest).count() >= self.tolerance.quorum()
+            && self.certified.insert(sequence);
+        // What is certified is not certified again: replicas that are corrupt one after the other may agree later, and nobody heeds it.
+        if is_first { self.certified_checkpoints_are_never_contradicted(sequence, digest) } else { Ok(()) }
     }
 
     /// Somebody says that a checkpoint is certified.
-    pub fn is_checkpoint_of_the_order(&mut self, sequence: SequenceNumber, digest: Digest) -> Held {
+    pub fn certified_checkpoints_are_never_contradicted(&mut self, sequence: SequenceNumber, digest: Digest) -> Held {
         let expected = self.reference.checkpoint_at(sequence).map(|(_, checkpoint)| checkpoint);
         // A place that became void after some had passed it has no checkpoint.
         if expected == Some(digest) || self.reference.is_void(sequence) {
@@ -158,6 +153,6 @@ impl Laws {
             digest.short(),
             expected.map_or_else(|| "none".to_owned(), |expected| expected.short())
         );
-        broken("certified_checkpoints_are_those_of_the_order", words)
+        broken("certified_checkpoints_are_never_contradicted", words)
     }
 }

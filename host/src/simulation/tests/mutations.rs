@@ -60,7 +60,7 @@ fn a_hold_back_queue_that_holds_nothing_back_is_found() {
 
 #[test]
 fn a_lost_session_table_is_found() {
-    let laws = ["certified_checkpoints_are_those_of_the_order", "nobody_is_restarted_without_cause"];
+    let laws = ["certified_checkpoints_are_never_contradicted", "nobody_is_restarted_without_cause"];
     let hunt = Hunt { tolerance: BYZANTINE, faults: &["trap", "kill", "repeat"], faults_len_max: 24, seeds_max: 5 };
     check(Mutation::LoseSessionTable, hunt, &laws);
 }

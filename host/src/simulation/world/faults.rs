@@ -75,7 +75,12 @@ impl World {
         let wrong_len = others().filter(|(_, other)| other.may_be_tainted()).count();
         let impaired_len = others().filter(|(id, other)| self.is_impaired(**id, other)).count();
         match fault.kind {
-            kind if kind.makes_wrong() => wrong_len < tolerance.wrong && impaired_len < others_len,
+            kind if kind.makes_wrong() => {
+                let own = &self.replicas[&replica];
+                wrong_len < tolerance.wrong
+                    && impaired_len < others_len
+                    && others().all(|(_, other)| own.is_past_taint_of(other))
+            }
             FaultKind::TrapAlways => impaired_len < others_len && !self.is_poisoned(),
             FaultKind::Poison => {
                 let own = &self.replicas[&replica];

@@ -148,7 +148,9 @@ impl World {
                 let truth = self.replicas[replica].truth();
                 self.laws.nobody_is_restarted_without_cause(*replica, *incarnation, cause, truth)
             }
-            Event::Certified { sequence, digest, .. } => self.laws.is_checkpoint_of_the_order(*sequence, *digest),
+            Event::Certified { sequence, digest, .. } => {
+                self.laws.certified_checkpoints_are_never_contradicted(*sequence, *digest)
+            }
             _ => Ok(()),
         }
     }
@@ -233,7 +235,10 @@ impl World {
                 Ok(())
             }
             (NodeId::ReplicaManager(voter), Message::CheckpointVote { sequence, digest }) => {
-                self.laws.certified_checkpoints_are_those_of_the_order(voter, *sequence, *digest)
+                self.laws.on_checkpoint_vote(voter, *sequence, *digest)
+            }
+            (NodeId::ReplicaManager(_), Message::Offer(certificate)) => {
+                self.laws.certified_checkpoints_are_never_contradicted(certificate.sequence, certificate.digest)
             }
             _ => Ok(()),
         }
