@@ -2,7 +2,7 @@
 
 use super::fault::{FaultKind, KINDS, Place, PlannedFault, Realm};
 use super::random::Random;
-use super::scenario::{FORMAT, PlannedRequest, Scenario};
+use super::scenario::{FORMAT, PlannedRequest, REINSTANTIATIONS_MAX, Scenario};
 use super::workload::Workload;
 use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::quorum::Tolerance;
@@ -61,6 +61,7 @@ pub fn draw(seed: u64, options: &DrawOptions) -> Scenario {
         replicas,
         spares: usize::from(random.per_mille(200)),
         checkpoint_every: random.between(10, 60),
+        reinstantiations_max: REINSTANTIATIONS_MAX,
         latency_us: random.between(50, 1500),
         jitter_us: random.between(0, 500),
         call_us: random.between(1, 300),

@@ -21,10 +21,6 @@ use crate::protocol::time::{Instant, earliest};
 /// How long a front end of a run waits before it answers that nothing was agreed. Clients wait as long before they retry.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// So many failures of a module are borne before its spare takes over. A run has many faults in few seconds, and is not about the
-/// operator's patience; the ladder has tests of its own.
-const REINSTANTIATIONS_MAX: u32 = 1000;
-
 /// The core of a role.
 pub enum Core {
     /// The front end's.
@@ -79,7 +75,7 @@ pub enum Output {
 impl Node {
     /// A node whose process begins now, in this session.
     pub fn new(id: NodeId, scenario: &Scenario, session: u64, now: Instant) -> Node {
-        let Scenario { replicas, spares, checkpoint_every, .. } = *scenario;
+        let Scenario { replicas, spares, checkpoint_every, reinstantiations_max, .. } = *scenario;
         let (tolerance, suspicion, process) = (scenario.tolerance(), SuspicionPolicy::default(), session as u32);
         let core = match id {
             NodeId::FrontEnd => Core::FrontEnd(Box::new(FrontEnd::new(FrontEndConfig {
@@ -91,11 +87,7 @@ impl Node {
             }))),
             NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, replicas, now))),
             NodeId::ReplicaManager(replica) => {
-                let recovery = RecoveryPolicy {
-                    checkpoint_every,
-                    reinstantiations_max: REINSTANTIATIONS_MAX,
-                    ..RecoveryPolicy::default()
-                };
+                let recovery = RecoveryPolicy { checkpoint_every, reinstantiations_max, ..RecoveryPolicy::default() };
                 let modules = (0..=spares).map(|module| Digest::of_bytes(&[module as u8])).collect();
                 let config = ReplicaManagerConfig {
                     replica,

@@ -13,6 +13,9 @@ use crate::protocol::quorum::Tolerance;
 /// What a saved plan says in its first line; it changes whenever an older reader would misread one.
 pub const FORMAT: &str = "dsms-run 1";
 
+/// Failures of a module that are borne in a run, unless its plan says otherwise: more than there are in any.
+pub const REINSTANTIATIONS_MAX: u32 = 1000;
+
 /// Most requests and faults of one plan, and most milliseconds of anything in it. Whoever writes the file controls them.
 const REQUESTS_LEN_MAX: usize = 100_000;
 const FAULTS_LEN_MAX: usize = 1000;
@@ -38,6 +41,9 @@ pub struct Scenario {
     pub spares: usize,
     /// A checkpoint is taken after so many orders.
     pub checkpoint_every: u64,
+    /// So many failures of a module are borne before its spare takes over.
+    #[serde(default = "patience")]
+    pub reinstantiations_max: u32,
     /// How long a datagram is on its way at least, in microseconds.
     pub latency_us: u64,
     /// And up to so much longer, in microseconds.
@@ -53,6 +59,11 @@ pub struct Scenario {
     /// What goes wrong, in the order of their times.
     #[serde(default, rename = "fault")]
     pub faults: Vec<PlannedFault>,
+}
+
+/// A run has many faults in few seconds, and is not about the operator's patience; the ladder has tests of its own.
+fn patience() -> u32 {
+    REINSTANTIATIONS_MAX
 }
 
 /// A request in the plan of a run.

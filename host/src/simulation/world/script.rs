@@ -9,6 +9,7 @@ use super::super::scenario::{FORMAT, Scenario};
 use super::World;
 use crate::protocol::client_message::ClientMessage;
 use crate::protocol::id::{NodeId, ReplicaId, RequestNumber, SequenceNumber};
+use crate::protocol::policy::RecoveryPolicy;
 use crate::protocol::quorum::Tolerance;
 use crate::protocol::wire;
 
@@ -35,6 +36,7 @@ impl World {
             replicas: tolerance.replicas_len_min(),
             spares,
             checkpoint_every: 10_000,
+            reinstantiations_max: RecoveryPolicy::default().reinstantiations_max,
             latency_us: 1000,
             jitter_us: 0,
             call_us: 0,
