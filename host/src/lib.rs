@@ -1,7 +1,7 @@
 //! dsms hosts the Distributed Share Market System as an actively replicated service whose replicas are WebAssembly modules.
 //!
 //! ARCHITECTURE.md is the map. Dependencies point one way:
-//! `cli -> runtime -> { protocol, sandbox, seal, config } -> market`.
+//! `cli -> { runtime -> { sandbox, config }, simulation } -> { protocol, seal } -> market`.
 //!
 //! The library is what the binary is made of; tests and benchmarks use it too. The smallest piece that does something:
 //!
