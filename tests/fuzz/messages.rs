@@ -306,13 +306,14 @@ pub fn words(draw: &mut Draw<'_>) -> Vec<String> {
 
 pub fn client_message(draw: &mut Draw<'_>) -> ClientMessage {
     let number = RequestNumber(draw.number());
-    match draw.below(9) {
+    match draw.below(10) {
         0 | 1 => ClientMessage::Hello { client: ClientId(draw.number()) },
         2 => ClientMessage::Digest { number },
         3 => ClientMessage::Status { number },
         4 => ClientMessage::Why { number, sequence: draw.number() },
         5 => ClientMessage::Events { number, after: draw.number() },
-        6 => {
+        6 => ClientMessage::History { number, after: draw.number() },
+        7 => {
             let ask = match draw.below(4) {
                 0 => FaultAsk::List,
                 1 => FaultAsk::Remove(draw.option(|draw| FaultId(draw.word()))),

@@ -11,9 +11,9 @@ use crate::market::{Answer, Digest};
 
 use super::event_log::EventRecord;
 use super::fault::{Fault, FaultId};
-use super::id::{ClientId, NodeId, ReplicaId, RequestNumber};
+use super::id::{ClientId, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
 use super::ledger::Record;
-use super::message::{Progress, Response};
+use super::message::{Command, Progress, Response};
 
 /// Client to front end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,13 @@ pub enum ClientMessage {
         number: RequestNumber,
         /// What to do.
         ask: FaultAsk,
+    },
+    /// What was asked at the places after this one?
+    History {
+        /// The client's own count.
+        number: RequestNumber,
+        /// The place; 0 for all that is kept.
+        after: u64,
     },
 }
 
@@ -138,6 +145,20 @@ pub enum ServerBody {
     FaultRefused(String),
     /// The connection is refused and will be closed; the sentence says why.
     Refused(String),
+    /// What was asked at the first places of those that were asked about, as many as go into one answer; none where nothing is recorded
+    /// after the place.
+    History(Vec<PastOrder>),
+}
+
+/// What the ledger knows of one place, without the replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastOrder {
+    /// The place. Those of one answer have no gap between them.
+    pub sequence: SequenceNumber,
+    /// Whose request it was and what was asked; `None` if the front end does not know, since an earlier process submitted it.
+    pub asked: Option<(RequestId, Command)>,
+    /// No replica has executed it, since too many modules failed at it.
+    pub is_void: bool,
 }
 
 /// How the nodes are, as the front end knows it.

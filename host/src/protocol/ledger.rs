@@ -101,6 +101,12 @@ impl Ledger {
         self.records.get(self.place(sequence)?)
     }
 
+    /// The records of the places after this one, in order, as far as they are held.
+    pub fn after(&self, sequence: SequenceNumber) -> impl Iterator<Item = &Record> {
+        let skipped = (sequence.0.saturating_add(1)).saturating_sub(self.first.0);
+        self.records.iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX))
+    }
+
     /// How many places are held.
     pub fn len(&self) -> usize {
         self.records.len()
@@ -269,6 +275,20 @@ mod tests {
         }
         assert_eq!(ledger.range(), Some((SequenceNumber(6), SequenceNumber(newest))));
         assert_eq!(add(&mut ledger, 5, 1, Response::Forgotten), Err("the ledger has forgotten this place"));
+    }
+
+    #[test]
+    fn the_places_after_one_are_those_held_after_it() {
+        let mut ledger = Ledger::new(1);
+        let newest = LEDGER_LEN_MAX as u64 + 5;
+        for sequence in 1..=newest {
+            add(&mut ledger, sequence, 1, Response::Forgotten).unwrap();
+        }
+        let after =
+            |sequence| ledger.after(SequenceNumber(sequence)).map(|record| record.sequence.0).collect::<Vec<_>>();
+        assert_eq!(after(newest - 2), [newest - 1, newest]);
+        assert_eq!((after(0).len(), after(0)[0], after(6)[0]), (LEDGER_LEN_MAX, 6, 7));
+        assert_eq!((after(newest), after(u64::MAX)), (vec![], vec![]));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use super::channel::limits::MESSAGE_LEN_MAX;
+
 /// Most replicas of one cluster. The operator chooses the number; seven carry three wrong ones, or two wrong and two crashed.
 pub const REPLICAS_LEN_MAX: usize = 7;
 
@@ -108,6 +110,13 @@ pub const EVENTS_LEN_MAX: usize = 8192;
 /// Most events in one answer to a client, who asks again for those after them.
 pub const EVENTS_PIECE_LEN_MAX: usize = 512;
 
+/// Most places of the order in one answer to a client that asks for its history; it asks again for those after them.
+pub const HISTORY_PIECE_LEN_MAX: usize = 1024;
+
+/// Most bytes that one place of such an answer takes, encoded: a sequence number, a request id, and the longest request. No module
+/// controls it, since no outcome is in it.
+pub const HISTORY_PLACE_BYTES_MAX: usize = 128;
+
 /// Most faults that a front end keeps, those that are over included. Beyond it the oldest of those are forgotten; where all can still
 /// strike, one more is refused.
 pub const FAULTS_LEN_MAX: usize = 64;
@@ -129,3 +138,4 @@ const _: () = assert!(PENDING_LEN_MAX <= LEDGER_LEN_MAX, "the ledger must hold w
 const _: () = assert!(RUN_LEN_MAX * RUNS_LEN_MAX <= DELIVERED_LEN_MAX);
 const _: () = assert!(DELIVERED_LEN_MAX + HOLD_BACK_LEN_MAX < LOG_LEN_MAX, "what waits to be executed is in the log");
 const _: () = assert!(LOG_PIECE_LEN_MAX <= HOLD_BACK_LEN_MAX);
+const _: () = assert!(HISTORY_PIECE_LEN_MAX * HISTORY_PLACE_BYTES_MAX < MESSAGE_LEN_MAX);

@@ -171,6 +171,10 @@ impl FrontEnd {
                 let why = self.why(SequenceNumber(sequence));
                 self.answer(connection, number, ServerBody::Why(why));
             }
+            ClientMessage::History { number, after } => {
+                let history = self.history(SequenceNumber(after));
+                self.answer(connection, number, ServerBody::History(history));
+            }
         }
     }
 

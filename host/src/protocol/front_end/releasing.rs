@@ -161,7 +161,7 @@ impl FrontEnd {
 }
 
 /// Whether modules that fail are so many that no quorum is left, whatever the others say.
-fn is_void(record: &Record, quorum: usize) -> bool {
+pub(super) fn is_void(record: &Record, quorum: usize) -> bool {
     let can_reply = |reply: &&Option<ReplyRecord>| reply.as_ref().is_none_or(|reply| reply.outcome().is_some());
     record.replies.iter().filter(can_reply).count() < quorum
 }

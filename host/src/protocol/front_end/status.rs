@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::FrontEnd;
-use crate::protocol::client_message::{ClusterStatus, NodeState, NodeStatus, WhyAnswer};
+use super::releasing::is_void;
+use crate::protocol::client_message::{ClusterStatus, NodeState, NodeStatus, PastOrder, WhyAnswer};
 use crate::protocol::event::Event;
 use crate::protocol::id::{NodeId, SequenceNumber};
-use crate::protocol::limits::SILENT_AFTER;
+use crate::protocol::ledger::{Conclusion, Record};
+use crate::protocol::limits::{HISTORY_PIECE_LEN_MAX, SILENT_AFTER};
 use crate::protocol::message::{Phase, Progress};
 use crate::protocol::quorum::Tolerance;
 use crate::protocol::time::Instant;
@@ -80,5 +82,16 @@ impl FrontEnd {
                 WhyAnswer::NotRecorded { first: first.0, last: last.0 }
             }
         }
+    }
+
+    /// What was asked at the first places after this one.
+    pub(super) fn history(&self, after: SequenceNumber) -> Vec<PastOrder> {
+        let quorum = self.config.tolerance.quorum();
+        let past = |record: &Record| PastOrder {
+            sequence: record.sequence,
+            asked: record.asked.map(|asked| (asked.id, asked.command)),
+            is_void: matches!(record.conclusion, Some(Conclusion::NoAgreement { .. })) && is_void(record, quorum),
+        };
+        self.ledger.after(after).take(HISTORY_PIECE_LEN_MAX).map(past).collect()
     }
 }

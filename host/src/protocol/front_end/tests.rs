@@ -8,6 +8,7 @@ use crate::protocol::limits::REQUEST_TIMEOUT;
 use crate::protocol::limits::SILENT_AFTER;
 use crate::protocol::message::{Charge, Phase};
 
+mod history;
 mod restarts;
 
 /// A front end of three replicas with one client connected.
