@@ -10,6 +10,7 @@ mod clients;
 mod demo;
 mod faulty;
 mod hostile;
+mod incident;
 mod injection;
 mod lifecycle;
 mod recovery;

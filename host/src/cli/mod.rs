@@ -11,6 +11,7 @@ mod connect;
 mod demo;
 mod digest;
 mod fault;
+mod incident;
 mod log;
 mod module;
 mod node;
@@ -18,6 +19,7 @@ mod output;
 mod ps;
 mod replay;
 mod sh;
+mod shrink;
 mod sim;
 mod up;
 mod why;
@@ -47,6 +49,7 @@ enum Command {
     Sh(sh::ShArgs),
     Ps(ps::PsArgs),
     Why(why::WhyArgs),
+    Shrink(shrink::ShrinkArgs),
     Log(log::LogArgs),
     Digest(digest::DigestArgs),
     Fault(fault::FaultArgs),
@@ -75,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::Sh(args) => sh::run(args),
         Command::Ps(args) => ps::run(args),
         Command::Why(args) => why::run(args),
+        Command::Shrink(args) => shrink::run(args),
         Command::Log(args) => log::run(args),
         Command::Digest(args) => digest::run(args),
         Command::Fault(args) => fault::run(args),
@@ -102,7 +106,7 @@ mod tests {
     use super::*;
 
     /// Words that lead somewhere, so that more than the name of the command is tried.
-    const WORDS: [&str; 36] = [
+    const WORDS: [&str; 37] = [
         "up",
         "demo",
         "node",
@@ -110,6 +114,7 @@ mod tests {
         "sh",
         "ps",
         "why",
+        "shrink",
         "log",
         "digest",
         "fault",

@@ -57,6 +57,11 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
                 for event in &events {
                     say!("  {:<11} {:>11}  {}", event.node.to_string(), after(&record, event.at), event.event);
                 }
+                if is_request(&record) && replies_differ(&record) {
+                    let elsewhere =
+                        args.connect.connect.map_or_else(String::new, |address| format!(" --connect {address}"));
+                    say!("  shrink it to the fewest requests: dsms shrink {}{elsewhere}", args.sequence);
+                }
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -73,6 +78,18 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(NOT_RECORDED_EXIT))
         }
     }
+}
+
+fn is_request(record: &Record) -> bool {
+    record.asked.is_some_and(|asked| matches!(asked.command, Command::Request(_)))
+}
+
+/// Whether replicas gave different outcomes, or one of them failed.
+pub(super) fn replies_differ(record: &Record) -> bool {
+    let mut replies = record.replies.iter().flatten();
+    let first = replies.next();
+    let is_fault = first.is_some_and(|first| first.outcome().is_none());
+    is_fault || replies.any(|reply| Some(&reply.response) != first.map(|first| &first.response))
 }
 
 /// An event as `dsms log --json` prints it.
@@ -97,7 +114,7 @@ fn after(record: &Record, at: Instant) -> String {
     ms_after(record, at).map_or_else(|| "    ?    ".to_owned(), |ms| format!("+{ms:.3} ms"))
 }
 
-fn response_words(response: &Response, record: &Record) -> String {
+pub(super) fn response_words(response: &Response, record: &Record) -> String {
     match response {
         Response::Executed { first, outcome } if *first == record.sequence => outcome.to_string(),
         Response::Executed { first, outcome } => format!("{outcome} (as executed first at #{first})"),
