@@ -71,6 +71,14 @@ proptest! {
     }
 
     #[test]
+    fn any_text_is_a_plan_or_a_history_or_refused(bytes in bytes(300)) {
+        readers::scenario(&bytes);
+        readers::damaged_scenario(&bytes);
+        readers::history(&bytes);
+        readers::damaged_history(&bytes);
+    }
+
+    #[test]
     fn any_files_of_a_cluster_are_read_or_refused(
         bytes in prop_oneof![bytes(300), "[0-9a-fé]{60,68}\n?".prop_map(String::into_bytes)],
     ) {

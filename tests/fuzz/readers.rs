@@ -19,6 +19,10 @@ use dsms::protocol::wire;
 use dsms::runtime::directory::{ClusterDirectory, read_key};
 use dsms::runtime::frames::{CLIENT_FRAME_LEN_MAX, FrameReader};
 use dsms::seal::ClusterKey;
+use dsms::simulation::draw::{DrawOptions, draw as draw_scenario};
+use dsms::simulation::history::{FORMAT, PastModule, PastReply, PastRequest, abridged};
+use dsms::simulation::saved::Saved;
+use dsms::simulation::{History, Scenario};
 
 use crate::draw::Draw;
 use crate::messages;
@@ -191,6 +195,89 @@ pub fn damaged_config(bytes: &[u8]) {
         draw.damage(&mut text);
     }
     self::config(&text);
+}
+
+/// The text of a plan of the simulator.
+pub fn scenario(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    saved(&text);
+    if let Ok(plan) = Scenario::from_text(&text) {
+        assert_eq!(Scenario::from_text(&plan.to_text()), Ok(plan));
+    }
+}
+
+/// A complete plan, damaged.
+pub fn damaged_scenario(bytes: &[u8]) {
+    let mut draw = Draw::new(bytes);
+    let options = DrawOptions { requests_len: 5, ..DrawOptions::default() };
+    let mut text = draw_scenario(u64::from(draw.byte()), &options).to_text().into_bytes();
+    damage_text(&mut draw, &mut text);
+    scenario(&text);
+}
+
+/// The text of an incident's history.
+pub fn history(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    saved(&text);
+    if let Ok(history) = History::from_text(&text) {
+        let written = history.to_text().expect("what was read can be written");
+        assert_eq!(History::from_text(&written), Ok(history), "{written}");
+    }
+}
+
+/// A complete history with anything in it that a cluster may tell, and damaged.
+pub fn damaged_history(bytes: &[u8]) {
+    let mut draw = Draw::new(bytes);
+    let requests = (1..=1 + draw.below(5) as u64).map(|place| PastRequest {
+        sequence: SequenceNumber(place * 3),
+        time_ms: draw.option(Draw::number),
+        request: messages::request(&mut draw),
+    });
+    let requests = requests.collect();
+    let modules = vec![PastModule {
+        name: messages::words(&mut draw).join(" "),
+        digest: messages::digest(&mut draw).to_string(),
+        replicas: draw.some_of(3, messages::replica),
+    }];
+    let response = abridged(&messages::outcome(&mut draw).to_string());
+    let complete = History {
+        format: FORMAT.to_owned(),
+        wrong: draw.below(2),
+        crashed: draw.below(2),
+        replicas: 3 + draw.below(2),
+        unknown: draw.number(),
+        released: draw.option(|draw| abridged(&messages::words(draw).join("\n"))),
+        fuel_per_call: draw.number(),
+        memory_bytes_max: draw.number(),
+        replies: vec![PastReply { replica: messages::replica(&mut draw), response }],
+        modules,
+        requests,
+    };
+    let Ok(text) = complete.to_text() else { return };
+    assert_eq!(History::from_text(&text), Ok(complete), "{text}");
+    let mut text = text.into_bytes();
+    damage_text(&mut draw, &mut text);
+    history(&text);
+}
+
+/// Whatever `dsms replay` is given.
+fn saved(text: &str) {
+    if let Err(refused) = Saved::from_text(text) {
+        assert!(!refused.to_string().is_empty());
+    }
+}
+
+/// Puts in what TOML gives a meaning, and damages the rest now and then.
+fn damage_text(draw: &mut Draw<'_>, text: &mut Vec<u8>) {
+    const PIECES: [&str; 8] =
+        ["[[request]]\n", "= ", "\n", "\"", "\"\"\"", "-1", "18446744073709551615", "format = \"dsms-history 1\"\n"];
+    for _ in 0..draw.below(4) {
+        let at = draw.below(text.len() + 1);
+        text.splice(at..at, draw.pick(&PIECES).bytes());
+    }
+    if draw.flag() {
+        draw.damage(text);
+    }
 }
 
 /// What stands in a cluster's directory: its key and its configuration.
