@@ -115,7 +115,7 @@ fn client_message(front_end: &mut FrontEnd, connection: ConnectionId, draw: &mut
 pub fn sequencer(bytes: &[u8]) {
     let mut draw = Draw::new(bytes);
     let mut now = Instant(1_000_000);
-    let mut sequencer = Sequencer::new(1, now);
+    let mut sequencer = Sequencer::new(1, REPLICAS_LEN, now);
     while !draw.is_over() {
         pass(&mut now, &mut draw);
         let (from, message) = (messages::node(&mut draw), messages::message(&mut draw));
@@ -171,7 +171,7 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
     let mut next = 1;
     manager.drain();
     if draw.flag() {
-        manager.receive(NodeId::FrontEnd, &Message::Joined { incarnation: Incarnation(0), ordered: SequenceNumber(0) });
+        manager.receive(NodeId::FrontEnd, &Message::Joined { last: Some(Incarnation(0)), ordered: SequenceNumber(0) });
     }
     while !draw.is_over() {
         manager.step(&mut draw, &mut next);

@@ -197,6 +197,11 @@ fn hostile_code_runs_into_every_limit() {
 }
 
 #[test]
+fn damage_to_a_history_is_read_or_refused() {
+    check_reached(&["read", "refused", "not written"], 300, 60, |bytes| [readers::damaged_history(bytes)]);
+}
+
+#[test]
 fn damage_to_a_component_is_refused_or_runs() {
     check_reached(&["refused", "answered"], 300, 60, |bytes| [guests::damaged_component(bytes)]);
     check_reached(&["refused", "answered", "not-written"], 300, 40, |bytes| [guests::altered_component(bytes)]);

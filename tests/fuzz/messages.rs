@@ -253,7 +253,7 @@ pub fn message(draw: &mut Draw<'_>) -> Message {
         9 => Message::CheckpointVote { sequence: sequence(draw), digest: digest(draw) },
         10 => Message::WantCheckpoint,
         11 => Message::Join,
-        12 => Message::Joined { incarnation: incarnation(draw), ordered: sequence(draw) },
+        12 => Message::Joined { last: draw.option(incarnation), ordered: sequence(draw) },
         13 => Message::FetchLog { after: sequence(draw) },
         14 => {
             let after = sequence(draw);

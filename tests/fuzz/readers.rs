@@ -225,8 +225,8 @@ pub fn history(bytes: &[u8]) {
     }
 }
 
-/// A complete history with anything in it that a cluster may tell, and damaged.
-pub fn damaged_history(bytes: &[u8]) {
+/// A complete history with anything in it that a cluster may tell, and damaged. What became of it.
+pub fn damaged_history(bytes: &[u8]) -> &'static str {
     let mut draw = Draw::new(bytes);
     let requests = (1..=1 + draw.below(5) as u64).map(|place| PastRequest {
         sequence: SequenceNumber(place * 3),
@@ -253,11 +253,12 @@ pub fn damaged_history(bytes: &[u8]) {
         modules,
         requests,
     };
-    let Ok(text) = complete.to_text() else { return };
+    let Ok(text) = complete.to_text() else { return "not written" };
     assert_eq!(History::from_text(&text), Ok(complete), "{text}");
     let mut text = text.into_bytes();
     damage_text(&mut draw, &mut text);
     history(&text);
+    if History::from_text(&String::from_utf8_lossy(&text)).is_ok() { "read" } else { "refused" }
 }
 
 /// Whatever `dsms replay` is given.
