@@ -156,7 +156,7 @@ impl FrontEnd {
         let Some(record) = self.ledger.record_mut(sequence) else { return };
         // A barrier has its own time-out, since an export may take long.
         let is_barrier = record.asked.is_some_and(|asked| asked.command == Command::Barrier);
-        let is_missing = record.replies[replica.index()].is_none();
+        let is_missing = record.replies.get(replica.index()).is_some_and(Option::is_none);
         let is_done = mutation::is_on(Mutation::JudgeBeforeAllReplied) && record.judged;
         if is_missing && !is_barrier && !is_done && !self.judging.awaited.contains_key(&sequence) {
             self.judging.await_replies(sequence, now);
