@@ -95,13 +95,13 @@ fn a_mistake_that_two_of_three_modules_share_breaks_a_law_and_shrinks_to_the_req
     let options =
         DrawOptions { tolerance: Some(Tolerance::BYZANTINE), faults: Some(vec!["loss"]), ..DrawOptions::default() };
     let plan = Scenario { checkpoint_every: 100_000, ..draw(1, &options) };
-    let law = run(&plan, &two_of_three, false).broken.expect("a mistake of the majority is released").law;
-    assert_eq!(law, "released_outcomes_are_those_of_the_reference_market");
-    let shrunk = shrink(&plan, &law, &two_of_three, &mut |_| ());
+    let broken = run(&plan, &two_of_three, false).broken.expect("a mistake of the majority is released");
+    assert_eq!(broken.law, "released_outcomes_are_those_of_the_reference_market");
+    let shrunk = shrink(&plan, &broken, &two_of_three, &mut |_| ());
     // A share is added, bought, and all of it sold.
     assert_eq!((shrunk.requests.len(), shrunk.faults.len()), (3, 0), "{}", shrunk.to_text());
     let saved = Scenario::from_text(&shrunk.to_text()).unwrap();
-    assert_eq!(run(&saved, &two_of_three, false).broken.map(|broken| broken.law), Some(law));
+    assert_eq!(run(&saved, &two_of_three, false).broken.map(|other| other.law), Some(broken.law));
     assert_eq!(run(&saved, &native(), false).broken, None);
 }
 
@@ -117,6 +117,6 @@ fn one_wrong_module_of_three_is_outvoted_and_breaks_no_law_but_that_of_its_own_h
     let report = run(&draw(2, &options), &one_of_three, true);
     assert!(report.lines.iter().any(|line| line.contains("accuse replica-2")), "its mistake showed");
     assert!(!report.lines.iter().any(|line| line.contains("accuse replica-1") || line.contains("accuse replica-3")));
-    let words = report.broken.map_or_else(String::new, |broken| broken.to_string());
-    assert!(words.is_empty() || words.contains("replica-2"), "{words}");
+    let law = report.broken.map(|broken| broken.law);
+    assert_eq!(law.as_deref(), None);
 }

@@ -6,13 +6,13 @@
 //!
 //! | Line of script | What it does |
 //! |---|---|
-//! | `mode NAME [SPARES]` | begins with a cluster in this mode (first line), each replica with so many spares |
+//! | `mode NAME [spares]` | begins with a cluster in this mode (first line), each replica with a spare if that is said |
 //! | `client CALLER OPERATION …` | a client sends its next request |
 //! | `retry N` | a client sends its Nth request again, under the same number |
 //! | `drop FROM -> TO` | the network loses the next datagram of this link that carries messages |
 //! | `cut NODE`, `heal NODE` | the network loses everything from and to a node, until it does not |
 //! | `wrong REPLICA [N]` | the replica's next outcome is altered, or the next N |
-//! | `trap REPLICA [PLACE]` | the replica's module traps at its next request, or at the one at this place, every time |
+//! | `trap REPLICA [PLACE]` | the replica's module traps at its next request, once, or at this place of the order, every time |
 //! | `corrupt REPLICA` | the replica's state is altered |
 //! | `garble NODE` | the next piece of a state that a node serves is altered |
 //! | `restart NODE` | the node's process ends, and a new one begins that knows nothing |

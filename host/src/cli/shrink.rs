@@ -1,6 +1,6 @@
 //! `dsms shrink`: from one place of a running cluster's order to the fewest requests that show what went wrong there.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
 use super::incident::{Subject, absolute, given_json, print_given, progress_bar};
-use super::output::say;
+use super::output::{say, shell_word};
 use super::why::{replies_differ, response_words};
 use crate::config::ClusterConfig;
 use crate::protocol::client_message::{ClientMessage, ClusterStatus, PastOrder, ServerBody, WhyAnswer};
@@ -285,13 +285,6 @@ fn released(record: &Record) -> Option<&Response> {
         Some(Conclusion::Released { response, .. }) => Some(response),
         _ => None,
     }
-}
-
-/// A path as a shell reads it.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = text.chars().all(|letter| letter.is_alphanumeric() || "/._-+:@".contains(letter));
-    if is_plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Prints what was seen in the cluster.

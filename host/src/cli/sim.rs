@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::module::make_modules;
-use super::output::say;
+use super::output::{say, shell_word};
 use crate::protocol::quorum::Tolerance;
 use crate::runtime::clock::Clock;
 use crate::simulation::campaign::{Tally, campaign, run as run_plan};
@@ -25,9 +25,9 @@ use crate::simulation::{Broken, Scenario};
 /// Exit code when a law was broken, or a cell of the baseline is not covered any more.
 const BROKEN_EXIT: u8 = 1;
 
-/// A baseline names the cells that were struck at in at least so many plans. What is struck at less often may be missed after any change,
+/// A baseline names the cells at which at least so many faults have struck. What is struck at less often may be missed after any change,
 /// without anything being wrong.
-const BASELINE_PLANS_MIN: u64 = 5;
+const BASELINE_FAULTS_MIN: u64 = 5;
 
 /// Run the whole cluster in virtual time, from seeds, until a law breaks.
 ///
@@ -70,7 +70,7 @@ pub struct SimArgs {
     /// Fail if a line of this file, `FAULT ROLE PHASE`, is not covered by these runs. Write such a file with --write-baseline.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Write the cells that at least five of these runs cover as a baseline.
+    /// Write the cells at which at least five faults of these runs strike as a baseline.
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
     /// Where a run that breaks a law is saved.
@@ -141,7 +141,8 @@ pub fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
         None => Vec::new(),
     };
     if let Some(path) = &args.write_baseline {
-        let lines: String = tally.coverage.covered(BASELINE_PLANS_MIN).iter().map(|line| format!("{line}\n")).collect();
+        let lines: String =
+            tally.coverage.covered(BASELINE_FAULTS_MIN).iter().map(|line| format!("{line}\n")).collect();
         std::fs::write(path, lines).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if args.json {
@@ -161,7 +162,7 @@ fn progress_bar(runs: u64) -> ProgressBar {
 
 fn shrink_and_save(plan: &Scenario, broken: &Broken, make: &MakeModule, out: &Path) -> anyhow::Result<Saved> {
     let bar = ProgressBar::new_spinner();
-    let plan = shrink(plan, &broken.law, make, &mut |plan| {
+    let plan = shrink(plan, broken, make, &mut |plan| {
         bar.set_message(format!("shrinking: {} requests, {} faults", plan.requests.len(), plan.faults.len()));
         bar.tick();
     });
@@ -217,7 +218,7 @@ fn print_text(args: &SimArgs, tally: &Tally, took: Duration, saved: Option<&Save
             plan.faults.len(),
             transcript_file.display()
         );
-        say!("replay it: dsms replay {}", plan_file.display());
+        say!("replay it: dsms replay {}", shell_word(plan_file));
     }
 }
 

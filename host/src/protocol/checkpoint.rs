@@ -193,6 +193,12 @@ impl Certifier {
         verdict
     }
 
+    /// Forgets what was voted on after this place: its numbers will be given anew.
+    pub fn forget_after(&mut self, after: SequenceNumber) {
+        self.votes.split_off(&after.next());
+        self.certificates.split_off(&after.next());
+    }
+
     /// The certificate of one place, if it is there and not forgotten.
     pub fn certificate(&self, sequence: SequenceNumber) -> Option<&Certificate> {
         self.certificates.get(&sequence)
@@ -289,6 +295,18 @@ mod tests {
         assert_eq!((certificate.digest, certificate.voters), (right, vec![replica(2), replica(3)]));
         assert_eq!(certifier.vote(replica(1), place, right), Verdict::Open, "repaired, it votes again");
         assert_eq!(certifier.certificate(place).unwrap().voters.len(), 3);
+    }
+
+    #[test]
+    fn a_place_that_is_given_anew_is_voted_on_anew() {
+        let mut certifier = Certifier::new(2, 3);
+        let (old, new, place) = (Digest::of_bytes(b"old"), Digest::of_bytes(b"new"), SequenceNumber(10));
+        certifier.vote(replica(1), place, old);
+        certifier.vote(replica(2), place, old);
+        certifier.forget_after(SequenceNumber(9));
+        assert_eq!(certifier.certificate(place), None);
+        assert_eq!(certifier.vote(replica(1), place, new), Verdict::Open);
+        assert!(matches!(certifier.vote(replica(3), place, new), Verdict::Certified(_)));
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl SequenceNumber {
     }
 }
 
-/// One round of questions of a sequencer that joins: what is answered to an earlier one is ignored.
+/// One round of questions of a sequencer that gathers: what is answered to an earlier one is ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Round(pub u32);
 

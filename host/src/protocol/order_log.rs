@@ -98,6 +98,11 @@ impl OrderLog {
         was != Command::Void
     }
 
+    /// Forgets which requests after this place are void: their numbers will be given anew.
+    pub fn forget_void_after(&mut self, after: SequenceNumber) {
+        self.void_ahead.split_off(&after.next());
+    }
+
     /// Some orders after this place, in order; `None` if the first of them is not held any more.
     pub fn piece(&self, after: SequenceNumber) -> Option<Vec<Order>> {
         let skipped = usize::try_from(after.0.checked_sub(self.after.0)?).ok()?;
@@ -152,6 +157,15 @@ mod tests {
         assert!(!log.void(SequenceNumber(4)), "it is not here yet");
         log.push(order(4));
         assert_eq!(log.order(SequenceNumber(4)).unwrap().command, Command::Void);
+    }
+
+    #[test]
+    fn what_was_to_become_void_is_forgotten_where_places_are_given_anew() {
+        let mut log = log(3);
+        log.void(SequenceNumber(5));
+        log.forget_void_after(SequenceNumber(4));
+        (4..=5).for_each(|sequence| log.push(order(sequence)));
+        assert_eq!(log.order(SequenceNumber(5)).unwrap().command, Command::Barrier);
     }
 
     #[test]

@@ -125,6 +125,11 @@ impl Sequencer {
         []
     }
 
+    /// Whether it gives numbers; a new process has to gather first.
+    pub fn is_serving(&self) -> bool {
+        matches!(self.stage, Stage::Serving)
+    }
+
     /// The last number given.
     pub fn last(&self) -> SequenceNumber {
         self.last

@@ -1,19 +1,15 @@
 //! Many runs, one after the other and on several threads, until one of them breaks a law.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::coverage::{Coverage, Observed};
+use super::coverage::Coverage;
 use super::draw::{DrawOptions, draw};
 use super::laws::Broken;
 use super::panics;
 use super::replica::MakeModule;
 use super::scenario::Scenario;
 use super::world::{Report, World};
-
-/// The law that a run breaks when a part of it panics: an assertion of ours is wrong about our own state.
-pub const NOTHING_PANICS: &str = "no_assertion_of_ours_fails";
 
 /// What many runs came to.
 #[derive(Clone, Debug, Default)]
@@ -38,21 +34,9 @@ pub struct Tally {
     pub failure: Option<(u64, Broken)>,
 }
 
-/// Runs one plan, and bears that it panics.
-///
-/// A panic is taken for a broken law. Its words are known where panics are kept, see [`panics::quietly`].
+/// Runs one plan. `is_told` says whether lines are wanted.
 pub fn run(scenario: &Scenario, make: &MakeModule, is_told: bool) -> Report {
-    let run = AssertUnwindSafe(|| World::new(scenario.clone(), make, is_told).run());
-    catch_unwind(run).unwrap_or_else(|_| Report {
-        broken: Some(Broken { law: NOTHING_PANICS.to_owned(), words: panics::last_words() }),
-        answered_len: 0,
-        took: std::time::Duration::ZERO,
-        observed: Observed::new(scenario.faults.len()),
-        checked: 0,
-        datagrams_len: 0,
-        trace: String::new(),
-        lines: Vec::new(),
-    })
+    World::new(scenario.clone(), make, is_told).run()
 }
 
 /// Runs the plans of `runs` seeds from `first` on, on so many threads. Ends early when a run breaks a law, unless it is to go on.

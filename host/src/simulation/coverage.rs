@@ -121,13 +121,13 @@ pub struct Coverage {
 /// One kind of fault at one role in one phase.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
-    /// In how many plans.
+    /// How many faults of plans.
     pub asked: u64,
     /// How often it has struck.
     pub fired: u64,
-    /// Who noticed, and in how many plans.
+    /// Who noticed, and how many faults.
     pub detected: BTreeMap<&'static str, u64>,
-    /// In how many plans it has struck and all was well in the end.
+    /// How many have struck in runs in which all was well in the end.
     pub repaired: u64,
 }
 
@@ -171,10 +171,10 @@ impl Coverage {
         self.cells.values().filter(|cell| cell.fired > 0).count()
     }
 
-    /// The cells that have been struck at in at least so many plans in which all was well in the end: one line each, as a baseline
+    /// The cells at which at least so many faults have struck in runs in which all was well in the end: one line each, as a baseline
     /// has them.
-    pub fn covered(&self, plans_min: u64) -> BTreeSet<String> {
-        let covered = self.cells.iter().filter(|(_, cell)| cell.repaired >= plans_min);
+    pub fn covered(&self, faults_min: u64) -> BTreeSet<String> {
+        let covered = self.cells.iter().filter(|(_, cell)| cell.repaired >= faults_min);
         covered.map(|((kind, role, phase), _)| format!("{kind} {role} {}", phase.name())).collect()
     }
 

@@ -272,7 +272,7 @@ impl fmt::Display for PlannedFault {
             | FaultKind::Duplicate { per_mille }
             | FaultKind::Reorder { per_mille }
             | FaultKind::Garble { per_mille } => write!(f, ", {per_mille} of 1000"),
-            FaultKind::Delay { by_us, jitter_us } => write!(f, ", {by_us} to {} us", by_us + jitter_us),
+            FaultKind::Delay { by_us, jitter_us } => write!(f, ", {by_us} to {} us", by_us.saturating_add(jitter_us)),
             FaultKind::SlowLink { each_us } => write!(f, ", {each_us} us each"),
             FaultKind::Wrong { outcomes, per_mille } => write!(f, ", {outcomes} times, {per_mille} of 1000"),
             FaultKind::SlowModule { by_ms } => write!(f, ", by {by_ms} ms"),

@@ -18,7 +18,7 @@ use crate::protocol::replica_manager::{self, ReplicaManager, ReplicaManagerConfi
 use crate::protocol::sequencer::{self, Sequencer};
 use crate::protocol::time::{Instant, earliest};
 
-/// How long a front end of a run waits before it answers that nothing was agreed. Clients wait as long before they retry.
+/// How long a front end of a run waits before it answers that nothing was agreed. Clients retry sooner.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The core of a role.
@@ -54,7 +54,7 @@ pub struct Node {
     pub process: Process,
     /// When it has something to do.
     pub wake: Option<Instant>,
-    /// Its process is new and its replica has not voted since.
+    /// Its process is new, and does not yet do what its role is.
     pub is_rejoining: bool,
 }
 
@@ -182,6 +182,15 @@ impl Node {
     /// Whether it runs, and its replica votes.
     pub fn is_voting(&self) -> bool {
         self.process == Process::Up && self.manager().is_some_and(|manager| manager.phase() == Phase::Voting)
+    }
+
+    /// Whether a process that was new does what its role is: the sequencer gives numbers, a replica votes.
+    pub fn is_back(&self) -> bool {
+        match &self.core {
+            Core::FrontEnd(_) => true,
+            Core::Sequencer(core) => core.is_serving(),
+            Core::ReplicaManager(_) => self.is_voting(),
+        }
     }
 
     /// Every queue of the core, and of its channels.

@@ -260,7 +260,7 @@ impl Replica {
         self.armed.iter().any(|armed| armed.kind == FaultKind::TrapAlways)
     }
 
-    /// The digest of the state that the module has, if there is one; asked by the laws, and not told to the manager.
+    /// The state that the module has, if there is one; asked by the laws, and not told to the manager.
     pub fn state(&mut self) -> Option<MarketState> {
         self.module.as_mut()?.export_state().ok()
     }

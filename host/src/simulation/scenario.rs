@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Place, PlannedFault, Realm};
+use super::fault::{FaultKind, Place, PlannedFault, Realm};
 use crate::market::parse_request;
 use crate::protocol::id::NodeId;
 use crate::protocol::limits::REPLICAS_LEN_MAX;
@@ -21,6 +21,9 @@ const REQUESTS_LEN_MAX: usize = 100_000;
 const FAULTS_LEN_MAX: usize = 1000;
 const CLIENTS_LEN_MAX: usize = 64;
 const TIME_MAX_MS: u64 = 3_600_000;
+
+/// The slowest call of a module, in milliseconds: well below what managers take for hung.
+const SLOW_MAX_MS: u64 = 1000;
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,8 +128,13 @@ impl Scenario {
         if self.replicas == 0 || self.replicas > REPLICAS_LEN_MAX {
             return refuse(format!("{} replicas: expected 1 to {REPLICAS_LEN_MAX}", self.replicas));
         }
-        if let Err(impossible) = self.tolerance().check(self.replicas) {
-            return refuse(impossible.to_string());
+        match self.tolerance().check(self.replicas) {
+            Err(impossible) => return refuse(impossible.to_string()),
+            // Mode `crash` stands for "all but one", which a plan has to say in numbers.
+            Ok(tolerance) if tolerance != self.tolerance() => {
+                return refuse(format!("{} replicas bear {} crashed ones", self.replicas, tolerance.crashed));
+            }
+            Ok(_) => {}
         }
         if self.checkpoint_every == 0 {
             return refuse("checkpoint_every is 0: expected at least 1".to_owned());
@@ -142,7 +150,21 @@ impl Scenario {
             ));
         }
         self.requests.iter().try_for_each(check_request)?;
+        self.check_numbers()?;
         self.faults.iter().try_for_each(|fault| self.check_fault(fault))
+    }
+
+    /// A client's numbers grow, as a client counts.
+    fn check_numbers(&self) -> Result<(), UnusableScenario> {
+        let mut last = [0; CLIENTS_LEN_MAX + 1];
+        for PlannedRequest { client, number, .. } in &self.requests {
+            if *number <= last[*client] {
+                let words = format!("request {number} of client {client} comes after its request {}", last[*client]);
+                return Err(UnusableScenario(format!("{words}: expected numbers that grow")));
+            }
+            last[*client] = *number;
+        }
+        Ok(())
     }
 
     fn check_fault(&self, fault: &PlannedFault) -> Result<(), UnusableScenario> {
@@ -164,11 +186,35 @@ impl Scenario {
         if !is_right_place {
             return refuse("this is not a place for it");
         }
+        let is_link = fault.kind.realm() == Realm::Link;
+        if fault.peer.is_some_and(|peer| !is_link || peer == fault.place || peer.node().is_none()) {
+            return refuse("only a fault of a link has a peer, which is another node");
+        }
         if fault.ends_ms() > TIME_MAX_MS {
             return refuse("it lasts too long");
         }
-        Ok(())
+        check_kind(fault.kind).or_else(refuse)
     }
+}
+
+/// Whether a kind of fault has possible numbers; if not, what was expected.
+fn check_kind(kind: FaultKind) -> Result<(), &'static str> {
+    let (is_possible, expected) = match kind {
+        FaultKind::Loss { per_mille }
+        | FaultKind::Duplicate { per_mille }
+        | FaultKind::Reorder { per_mille }
+        | FaultKind::Garble { per_mille } => (per_mille <= 1000, "expected at most 1000 of a thousand"),
+        FaultKind::Wrong { outcomes, per_mille } => {
+            (outcomes > 0 && per_mille <= 1000, "expected at least one outcome, and at most 1000 of a thousand")
+        }
+        FaultKind::Delay { by_us, jitter_us } => {
+            (by_us.max(jitter_us) <= TIME_MAX_MS * 1000, "expected at most an hour")
+        }
+        FaultKind::SlowLink { each_us } => (each_us <= TIME_MAX_MS * 1000, "expected at most an hour"),
+        FaultKind::SlowModule { by_ms } => (by_ms <= SLOW_MAX_MS, "a module that is slower than that passes for hung"),
+        _ => (true, ""),
+    };
+    if is_possible { Ok(()) } else { Err(expected) }
 }
 
 fn check_request(request: &PlannedRequest) -> Result<(), UnusableScenario> {
@@ -228,13 +274,23 @@ mod tests {
         check(&|plan| plan.requests[0].words = "NYKB1001 fly".to_owned(), "NYKB1001 fly");
         check(&|plan| plan.requests[0].client = 0, "expected client 1");
         check(&|plan| plan.latency_us = u64::MAX / 2, "too long");
+        let fault = |place, peer, kind| {
+            move |plan: &mut Scenario| plan.faults = vec![PlannedFault { at_ms: 1, lasts_ms: 1, place, peer, kind }]
+        };
+        let (sequencer, client) = (Place::Node(NodeId::Sequencer), Place::Client(1));
+        check(&fault(sequencer, None, FaultKind::Trap), "not a place for it");
+        check(&fault(sequencer, Some(client), FaultKind::Cut), "which is another node");
+        check(&fault(sequencer, Some(sequencer), FaultKind::Cut), "which is another node");
+        check(&fault(sequencer, None, FaultKind::Loss { per_mille: 1001 }), "at most 1000");
+        check(&fault(sequencer, None, FaultKind::Delay { by_us: u64::MAX / 2, jitter_us: u64::MAX / 2 }), "an hour");
+        let replica = Place::Node(NodeId::ReplicaManager(crate::protocol::id::ReplicaId::new(1).unwrap()));
+        check(&fault(replica, None, FaultKind::Wrong { outcomes: 0, per_mille: 1 }), "at least one outcome");
+        check(&fault(replica, None, FaultKind::SlowModule { by_ms: 3000 }), "passes for hung");
+        check(&|plan| plan.requests[1].number = 0, "expected a number from 1");
+        check(&|plan| plan.requests.push(plan.requests[0].clone()), "expected numbers that grow");
         check(
-            &|plan| {
-                let kind = super::super::fault::FaultKind::Trap;
-                let place = Place::Node(NodeId::Sequencer);
-                plan.faults = vec![PlannedFault { at_ms: 1, lasts_ms: 1, place, peer: None, kind }];
-            },
-            "not a place for it",
+            &|plan| (plan.wrong, plan.crashed, plan.replicas, plan.faults) = (0, 2, 2, Vec::new()),
+            "2 replicas bear 1",
         );
         assert!(Scenario::from_text("seed = ").is_err());
     }

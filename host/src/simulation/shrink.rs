@@ -1,9 +1,11 @@
 //! Reduces a run that breaks a law to few faults and few requests that break the same law.
 
 use super::campaign::run;
+use super::laws::Broken;
 use super::panics::quietly;
 use super::replica::MakeModule;
 use super::scenario::Scenario;
+use super::world::NOTHING_PANICS;
 
 /// Most runs that are spent on one failure. A run of a shrunk plan takes a few milliseconds.
 pub const ATTEMPTS_MAX: usize = 3000;
@@ -39,12 +41,17 @@ pub fn minimize<T: Clone>(items: &[T], attempts_max: usize, mut holds: impl FnMu
 }
 
 /// A plan with as few faults and requests as can be found that breaks the same law. `progress` is told of each plan that does.
-pub fn shrink(scenario: &Scenario, law: &str, make: &MakeModule, progress: &mut dyn FnMut(&Scenario)) -> Scenario {
-    let mut attempts = 0;
+///
+/// Of a panic, which has no law of its own, the place has to be the same as well.
+pub fn shrink(
+    scenario: &Scenario,
+    broken: &Broken,
+    make: &MakeModule,
+    progress: &mut dyn FnMut(&Scenario),
+) -> Scenario {
     let mut kept = scenario.clone();
     let mut still_breaks = |plan: &Scenario| {
-        attempts += 1;
-        let breaks = run(plan, make, false).broken.is_some_and(|broken| broken.law == law);
+        let breaks = run(plan, make, false).broken.is_some_and(|other| is_alike(broken, &other));
         if breaks {
             progress(plan);
         }
@@ -62,18 +69,24 @@ pub fn shrink(scenario: &Scenario, law: &str, make: &MakeModule, progress: &mut 
             });
             kept.requests = requests;
         }
-        for simpler in [
-            Scenario { jitter_us: 0, ..kept.clone() },
-            Scenario { jitter_us: 0, latency_us: 1000, ..kept.clone() },
-            Scenario { spares: 0, ..kept.clone() },
-        ] {
-            let plan = Scenario { faults: kept.faults.clone(), requests: kept.requests.clone(), ..simpler };
+        let simpler: [fn(&mut Scenario); 3] =
+            [|plan| plan.jitter_us = 0, |plan| plan.latency_us = 1000, |plan| plan.spares = 0];
+        for simplify in simpler {
+            let mut plan = kept.clone();
+            simplify(&mut plan);
             if plan != kept && still_breaks(&plan) {
                 kept = plan;
             }
         }
     });
     kept
+}
+
+/// Whether two runs have broken the same law in the same way.
+fn is_alike(one: &Broken, other: &Broken) -> bool {
+    // The words of a panic begin with its place, up to the first blank after it.
+    let place = |broken: &Broken| broken.words.split_whitespace().take(3).map(str::to_owned).collect::<Vec<_>>();
+    one.law == other.law && (one.law != NOTHING_PANICS || place(one) == place(other))
 }
 
 #[cfg(test)]

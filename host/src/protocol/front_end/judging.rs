@@ -73,11 +73,6 @@ impl Judging {
         self.slowest.map_or(deadline_start, |slowest| 2 * slowest).clamp(deadline_floor, deadline_ceiling)
     }
 
-    /// Whether an order up to this place is not judged yet.
-    pub(super) fn awaits_any_up_to(&self, sequence: SequenceNumber) -> bool {
-        self.awaited.first_key_value().is_some_and(|(first, _)| *first <= sequence)
-    }
-
     /// How many orders are not judged yet.
     pub(super) fn awaited_len(&self) -> usize {
         self.awaited.len()
@@ -204,14 +199,19 @@ impl FrontEnd {
 
     /// Judges all orders that can be judged now that fewer replies are waited for.
     pub(super) fn judge_all(&mut self, now: Instant) {
-        let awaited: Vec<SequenceNumber> = self.judging.awaited.keys().copied().collect();
+        self.judge_up_to(SequenceNumber(u64::MAX), now);
+    }
+
+    /// The same, of the orders up to this place.
+    pub(super) fn judge_up_to(&mut self, last: SequenceNumber, now: Instant) {
+        let awaited: Vec<SequenceNumber> = self.judging.awaited.range(..=last).map(|(sequence, _)| *sequence).collect();
         for sequence in awaited {
             self.conclude(sequence, now);
             self.judge(sequence, now);
         }
         let is_barrier = |pending: &&Pending| pending.command == Command::Barrier;
         let barriers = self.pending.values().filter(is_barrier).filter_map(|pending| pending.sequence);
-        for sequence in barriers.collect::<Vec<_>>() {
+        for sequence in barriers.filter(|sequence| *sequence <= last).collect::<Vec<_>>() {
             self.conclude(sequence, now);
         }
     }
@@ -245,7 +245,8 @@ impl FrontEnd {
                 break;
             }
             self.judging.due.pop_front();
-            if self.judging.awaited.contains_key(&sequence) {
+            // The order may have been judged since, and be waited for anew.
+            if self.judging.awaited.get(&sequence) == Some(&since) {
                 is_news |= self.suspect_at(sequence, now);
             }
         }

@@ -277,8 +277,10 @@ impl FrontEnd {
             return self.ignored(NodeId::Sequencer, "sequenced", "the ledger has forgotten this place");
         };
         if record.asked.is_none() {
-            // The request may have become void before its place was known here. Now there is somebody to be told.
+            // Replies may have come, or the request may have become void, before its place was known here. Now there is somebody to be
+            // told, and something to compare the replies with.
             record.conclusion = None;
+            record.judged = false;
         }
         pending.sequence = Some(sequence);
         let Pending { command, submitted_at, .. } = *pending;

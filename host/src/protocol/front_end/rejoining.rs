@@ -32,6 +32,7 @@ impl FrontEnd {
     pub(super) fn on_resume(&mut self, round: Round, after: SequenceNumber, now: Instant) {
         self.ledger.forget_after(after);
         self.judging.forget_after(after);
+        self.certifier.forget_after(after);
         self.transmit(Recipients::One(NodeId::Sequencer), Message::Resumed { round });
         let mut again = Vec::new();
         for (id, pending) in &mut self.pending {

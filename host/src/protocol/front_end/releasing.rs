@@ -68,7 +68,10 @@ impl FrontEnd {
                     // So that all can go on, nobody executes it.
                     self.void(sequence, now);
                 }
-                self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }), now);
+                // A retry that has a place of its own may still be agreed on.
+                if self.pending.get(&id).is_some_and(|pending| pending.sequence == Some(sequence)) {
+                    self.finish(id, ServerBody::Answer(Answer::NoAgreement { sequence: sequence.0, message }), now);
+                }
             }
         }
     }

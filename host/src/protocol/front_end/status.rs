@@ -27,8 +27,10 @@ impl FrontEnd {
                 self.judging.on_standing(replica, progress.incarnation);
             }
             self.judging.on_executed(replica, progress.executed);
-            if is_news || self.judging.awaits_any_up_to(progress.executed) {
+            if is_news {
                 self.judge_all(now);
+            } else {
+                self.judge_up_to(progress.executed, now);
             }
             self.await_who_stands_before(replica, &progress, now);
         }

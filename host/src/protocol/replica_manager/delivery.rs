@@ -134,7 +134,11 @@ impl ReplicaManager {
     /// have told, and what is not here of it was lost.
     pub(super) fn on_sequencer_progress(&mut self, progress: &Progress, now: Instant) {
         if progress.phase == Phase::Voting {
-            self.asked_in = None;
+            if self.asked_in.take().is_some() {
+                // What was said of later places was of orders that nobody holds any more.
+                self.certifier.forget_after(progress.delivered);
+                self.log.forget_void_after(progress.delivered);
+            }
             self.expect_up_to(progress.delivered, now);
         }
     }

@@ -163,11 +163,12 @@ pub enum Output {
 }
 
 impl ReplicaManager {
-    /// A replica manager that begins its process's life: it asks the others who it was, and what it has missed.
+    /// A replica manager that begins its process's life: with its first time-out, which is due at once, it asks the others who it was, and
+    /// what it has missed.
     pub fn new(config: ReplicaManagerConfig, now: Instant) -> ReplicaManager {
         let ReplicaManagerConfig { replica, replicas_len, tolerance, suspicion, recovery, .. } = config;
         let ladder = Ladder::new(recovery, config.modules.len());
-        let mut manager = ReplicaManager {
+        ReplicaManager {
             config,
             incarnation: Incarnation(0),
             life: Life::Joining { answers: BTreeMap::new() },
@@ -189,9 +190,7 @@ impl ReplicaManager {
             watch_at: None,
             progress_at: now,
             outputs: VecDeque::new(),
-        };
-        manager.transmit(Recipients::Watchers, Message::Join);
-        manager
+        }
     }
 
     /// Takes one message in.

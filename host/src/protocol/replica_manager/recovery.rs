@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Joining ─▶ Restoring ─▶ Replaying ─▶ Voting ─┐
-//!               ▲                              │ wrong, crashed, failed, corrupt, behind, void
+//!               ▲                    │         │ wrong, crashed, failed, corrupt, behind, void, hung
 //!               └──────────────────────────────┤
 //!                                              ├─▶ Blocked: until the others are past the request, then Restoring
 //!                                              └─▶ Quarantined

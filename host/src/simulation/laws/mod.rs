@@ -82,7 +82,7 @@ pub struct Laws {
     /// The highest place of which any client has an answer.
     answered: SequenceNumber,
     lives: BTreeMap<ReplicaId, Life>,
-    /// By place and digest, who has voted for a checkpoint.
+    /// By place, what each manager has last said of its checkpoint.
     checkpoint_votes: BTreeMap<SequenceNumber, BTreeMap<ReplicaId, Digest>>,
     /// Places of which enough managers have voted alike.
     certified: BTreeSet<SequenceNumber>,

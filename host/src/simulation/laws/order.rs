@@ -1,8 +1,10 @@
 //! One total order, delivered in prefixes, each request executed once.
 
+use std::collections::BTreeSet;
+
 use super::{Held, Laws, broken};
-use crate::protocol::id::{ReplicaId, SequenceNumber};
-use crate::protocol::message::{Command, Order};
+use crate::protocol::id::{Incarnation, ReplicaId, SequenceNumber};
+use crate::protocol::message::{Command, Order, Response};
 use crate::protocol::order_log::OrderLog;
 use crate::protocol::replica_manager::Task;
 
@@ -108,6 +110,15 @@ impl Laws {
     /// The front end says that nobody executes the request at this place.
     pub fn nothing_before_what_was_released_becomes_void(&mut self, sequence: SequenceNumber) -> Held {
         self.checked += 1;
+        let failed = |replies: &Vec<(ReplicaId, Incarnation, Response)>| {
+            let failed = replies.iter().filter(|(.., response)| matches!(response, Response::Fault(_)));
+            failed.map(|(replica, ..)| *replica).collect::<BTreeSet<_>>().len()
+        };
+        let failed_len = self.replies.get(&sequence).map_or(0, failed);
+        if self.replicas_len - failed_len >= self.tolerance.quorum() {
+            let words = format!("#{sequence} becomes void, although only {failed_len} modules have failed at it");
+            return broken("only_what_too_many_modules_fail_at_becomes_void", words);
+        }
         let is_news = self.reference.void(sequence);
         if is_news && sequence <= self.released_last {
             let words =

@@ -130,9 +130,28 @@ impl Laws {
         self.life(replica, incarnation);
     }
 
-    /// A manager votes on a checkpoint.
-    pub fn on_checkpoint_vote(&mut self, voter: ReplicaId, sequence: SequenceNumber, digest: Digest) -> Held {
+    /// Somebody has found that replicas have different states, and no digest is shared by enough of them.
+    pub fn states_differ_only_where_somebody_may_be_wrong(&mut self, sequence: SequenceNumber) -> Held {
         self.checked += 1;
+        if self.tolerance.wrong > 0 {
+            return Ok(());
+        }
+        broken("states_differ_only_where_somebody_may_be_wrong", format!("replicas differ at #{sequence}"))
+    }
+
+    /// A manager votes on a checkpoint. `is_tainted` says whether a fault has made its replica differ.
+    pub fn on_checkpoint_vote(
+        &mut self,
+        voter: ReplicaId,
+        sequence: SequenceNumber,
+        digest: Digest,
+        is_tainted: bool,
+    ) -> Held {
+        self.checked += 1;
+        // Where one vote certifies, every vote has to be right; elsewhere a module of its own may be wrong.
+        if !is_tainted && self.tolerance.quorum() == 1 {
+            self.certified_checkpoints_are_never_contradicted(sequence, digest)?;
+        }
         let votes = self.checkpoint_votes.entry(sequence).or_default();
         votes.insert(voter, digest);
         let is_first = votes.values().filter(|other| **other == digest).count() >= self.tolerance.quorum()

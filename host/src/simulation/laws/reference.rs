@@ -90,7 +90,7 @@ impl Reference {
         self.done.checkpoints.get(&sequence).copied()
     }
 
-    /// The digest of the state after the whole order.
+    /// The state after the whole order.
     pub fn last_state(&mut self) -> MarketState {
         self.advance(self.last());
         self.done.market.export_state().expect("the reference market does not fail")

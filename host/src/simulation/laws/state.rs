@@ -1,4 +1,5 @@
-//! The market's own invariants, I1 to I5 of its specification, on every state that a module exports.
+//! The market's own invariants, I1 to I4 of its specification, and equal states at equal places (I5), at every checkpoint of a replica
+//! that no fault has made differ.
 
 use super::{Held, Laws, broken};
 use crate::market::{Digest, MarketState};

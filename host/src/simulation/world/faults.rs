@@ -90,26 +90,26 @@ impl World {
         }
     }
 
-    /// Whether a node's process may end now: of replica managers as many as may have crashed, one at least, and nobody's memory is
-    /// needed that is nowhere else.
+    /// Whether a node's process may end now: of replica managers as many as may have crashed, one at least; and whatever any manager has
+    /// delivered has to be in the log of another one, or on its way from the sequencer.
     fn bears_end_of(&self, id: NodeId) -> bool {
-        let managers = || self.nodes.values().filter(|node| node.manager().is_some());
-        let is_gone = |node: &&Node| node.process != Process::Up || node.is_rejoining;
-        let gone_len = managers().filter(is_gone).count();
-        let sequencer = &self.nodes[&NodeId::Sequencer];
-        if self.nodes[&id].process != Process::Up || (id == NodeId::Sequencer && self.nodes[&id].is_rejoining) {
+        let node = &self.nodes[&id];
+        if node.process == Process::Down || node.is_rejoining {
             return false;
         }
+        let is_gone = |node: &Node| node.process != Process::Up || node.is_rejoining;
+        let others = || self.nodes.values().filter(|node| node.manager().is_some() && node.id != id);
+        let remembers = |node: &&Node| node.process != Process::Down && !node.is_rejoining;
+        let held = others().filter(remembers).filter_map(Node::manager).map(|manager| manager.log().end()).max();
+        let is_held = held >= Some(self.laws.delivered());
         match id {
             NodeId::ReplicaManager(_) => {
-                let is_back = !self.nodes[&id].is_rejoining;
-                is_back && !is_gone(&sequencer) && gone_len < self.scenario.crashed.max(1)
+                let gone_len = others().filter(|node| is_gone(node)).count();
+                let sequencer = &self.nodes[&NodeId::Sequencer];
+                let is_ordering = sequencer.process != Process::Down && !sequencer.is_rejoining;
+                gone_len < self.scenario.crashed.max(1) && (is_ordering || is_held)
             }
-            // The order lives on in the managers' logs: all of them have to be there, and to have all that anybody has had.
-            NodeId::Sequencer => {
-                let held = managers().filter_map(Node::manager).map(|manager| manager.log().end()).max();
-                gone_len == 0 && held >= Some(self.laws.delivered())
-            }
+            NodeId::Sequencer => is_held,
             NodeId::FrontEnd => true,
         }
     }
@@ -218,7 +218,7 @@ impl World {
     /// A process that has stood still goes on, with what has come meanwhile.
     fn resume(&mut self, id: NodeId) -> Held {
         if self.nodes[&id].process != Process::Paused {
-            // It was killed meanwhile.
+            // It was killed while it stood still.
             return Ok(());
         }
         let now = self.now;

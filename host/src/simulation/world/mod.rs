@@ -13,6 +13,7 @@
 //! | `script.rs` | what somebody who scripts a run may do to it |
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::client::Client;
@@ -22,6 +23,7 @@ use super::laws::{Broken, Held, Laws};
 use super::narrator::Narrator;
 use super::network::Network;
 use super::node::{Node, Process};
+use super::panics;
 use super::replica::{MakeModule, Replica};
 use super::scenario::Scenario;
 use crate::protocol::front_end::ConnectionId;
@@ -36,6 +38,9 @@ mod turn;
 
 /// When every run begins, by its own clock: 10 September 2025.
 const STARTED: Instant = Instant(1_757_500_000_000_000);
+
+/// The law that a run breaks when a part of it panics: an assertion of ours is wrong about our own state.
+pub const NOTHING_PANICS: &str = "no_assertion_of_ours_fails";
 
 /// Steps of one run that nothing legitimate needs; more is a loop that waits for nothing.
 const STEPS_LEN_MAX: u64 = 20_000_000;
@@ -80,6 +85,8 @@ pub struct World {
     arranged_len: u64,
     sessions_len: u64,
     connections_len: u64,
+    /// Connections up to this one ended with the front end's process.
+    connections_ended: u64,
     /// Faults of the plan that are not over.
     faults_left: usize,
     /// When the last fault was over.
@@ -140,6 +147,7 @@ impl World {
             arranged_len: 0,
             sessions_len: 0,
             connections_len: 0,
+            connections_ended: 0,
             faults_left: scenario.faults.len(),
             quiet_since: now,
             counted: BTreeMap::new(),
@@ -163,9 +171,12 @@ impl World {
         world
     }
 
-    /// Lets the whole plan happen, and all that comes of it.
+    /// Lets the whole plan happen, and all that comes of it. A panic of a core, or of the world itself, is a broken law; its words are known
+    /// where panics are kept, see [`panics::quietly`].
     pub fn run(mut self) -> Report {
-        let broken = self.run_to_its_end().err();
+        let ended = catch_unwind(AssertUnwindSafe(|| self.run_to_its_end()));
+        let panicked = |_| Err(Broken { law: NOTHING_PANICS.to_owned(), words: panics::last_words() });
+        let broken = ended.unwrap_or_else(panicked).err();
         if let Some(broken) = &broken {
             self.narrator.say(self.now, "LAW BROKEN", || broken.to_string());
         }
@@ -182,7 +193,7 @@ impl World {
         }
     }
 
-    /// What the run has brought so far, if it ends here with this law broken.
+    /// Lets things happen until the run is over, or breaks a law.
     fn run_to_its_end(&mut self) -> Held {
         for _ in 0..STEPS_LEN_MAX {
             if self.is_over()? {

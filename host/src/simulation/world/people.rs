@@ -68,6 +68,7 @@ impl World {
     pub(super) fn disconnect_all(&mut self) {
         let now = self.now;
         self.connections.clear();
+        self.connections_ended = self.connections_len;
         for client in self.clients.iter_mut().filter(|client| client.connection.is_some()) {
             client.on_disconnected(now);
         }
@@ -76,7 +77,7 @@ impl World {
     /// A client's bytes arrive at the front end.
     pub(super) fn on_client_bytes(&mut self, connection: ConnectionId, bytes: &[u8]) -> Held {
         // What was sent before the client gave up the connection arrives all the same, unless the front end is another process.
-        if connection.0 > self.connections_len {
+        if connection.0 <= self.connections_ended {
             return Ok(());
         }
         let message: ClientMessage = wire::decode(bytes).expect("what a client has encoded can be read");

@@ -151,6 +151,7 @@ impl World {
             Event::Certified { sequence, digest, .. } => {
                 self.laws.certified_checkpoints_are_never_contradicted(*sequence, *digest)
             }
+            Event::StatesDiffer { sequence, .. } => self.laws.states_differ_only_where_somebody_may_be_wrong(*sequence),
             _ => Ok(()),
         }
     }
@@ -235,7 +236,8 @@ impl World {
                 Ok(())
             }
             (NodeId::ReplicaManager(voter), Message::CheckpointVote { sequence, digest }) => {
-                self.laws.on_checkpoint_vote(voter, *sequence, *digest)
+                let is_tainted = self.replicas[&voter].is_tainted();
+                self.laws.on_checkpoint_vote(voter, *sequence, *digest, is_tainted)
             }
             (NodeId::ReplicaManager(_), Message::Offer(certificate)) => {
                 self.laws.certified_checkpoints_are_never_contradicted(certificate.sequence, certificate.digest)
@@ -248,7 +250,7 @@ impl World {
     fn look_at(&mut self, id: NodeId) -> Held {
         let node = self.nodes.get_mut(&id).expect("a node of this cluster");
         node.note_wake();
-        node.is_rejoining &= !node.is_voting();
+        node.is_rejoining &= !node.is_back();
         if let (Some(replica), Some(manager)) = (id.replica(), node.manager()) {
             self.laws.replicas_deliver_prefixes_of_one_order(replica, manager.log())?;
         }

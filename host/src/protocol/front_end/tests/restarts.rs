@@ -160,3 +160,38 @@ fn a_replica_that_stands_before_an_order_is_waited_for_although_the_order_was_ju
     bench.reply(3, 1, executed(1, 5));
     assert_eq!(bench.front_end.judging.awaited_len(), 0);
 }
+
+#[test]
+fn a_wrong_reply_is_accused_although_all_replies_and_a_heartbeat_overtake_the_sequencer() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    let node = NodeId::ReplicaManager(ReplicaId::new(2).unwrap());
+    let progress = Progress { delivered: SequenceNumber(1), ..PROGRESS };
+    bench.front_end.handle_message(node, Message::Progress(progress), bench.now);
+    for (replica, capacity) in [(1, 5), (2, 5), (3, 6)] {
+        bench.reply(replica, 1, executed(1, capacity));
+    }
+    bench.charges();
+    bench.sequenced(1, 1);
+    assert_eq!(bench.charges(), [("accuse", 3, 1)]);
+}
+
+#[test]
+fn a_late_disagreement_does_not_end_the_retry_that_has_a_place_of_its_own() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.pass(REQUEST_TIMEOUT);
+    bench.request(1);
+    bench.sequenced(1, 2);
+    bench.drain();
+    bench.reply(1, 1, fault());
+    bench.reply(2, 1, fault());
+    assert!(
+        !bench.drain().iter().any(|line| line.contains("no-agreement")),
+        "it may still be agreed on at its new place"
+    );
+    bench.reply(1, 2, executed(2, 5));
+    bench.reply(2, 2, executed(2, 5));
+    assert!(bench.drain().iter().any(|line| line.contains("\"sequence\":2")));
+}
