@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::recovery::Life;
 use super::{Held, Laws, broken};
 use crate::protocol::id::{Incarnation, ReplicaId, SequenceNumber};
 use crate::protocol::message::{Command, Order, Response};
@@ -67,6 +68,8 @@ impl Laws {
     pub fn on_manager_started(&mut self, replica: ReplicaId) {
         self.compared.remove(&replica);
         self.executed.remove(&replica);
+        // A life that nobody has heard of does not count: the new process may use its number again.
+        self.lives.insert(replica, Life::default());
     }
 
     /// A new life of a replica begins.
