@@ -161,6 +161,11 @@ pub enum Message {
         /// The highest place that any manager has told so far; who does not hold the order up to there fetches it from the others.
         ordered: SequenceNumber,
     },
+    /// Replica manager to sequencer: an order after this place was given, and no manager that answers has it.
+    Missing {
+        /// The last place of the log.
+        after: SequenceNumber,
+    },
     /// The answer to [`Message::FetchEnd`], given at once, and again when the log reaches as far as was asked.
     LogEnd {
         /// The round that is answered.
@@ -285,6 +290,7 @@ impl Message {
             Message::CheckpointVote { .. } => "checkpoint-vote",
             Message::WantCheckpoint => "want-checkpoint",
             Message::FetchEnd { .. } => "fetch-end",
+            Message::Missing { .. } => "missing",
             Message::LogEnd { .. } => "log-end",
             Message::Resume { .. } => "resume",
             Message::Resumed { .. } => "resumed",

@@ -18,6 +18,9 @@
 //! together, even those of managers that end meanwhile: what their successors know, they have from the others. When one manager holds more,
 //! or all hold less because the one that held it is gone, the next round names that place.
 //!
+//! A sequencer that serves begins to gather again when every manager says that an order which it has given is held by nobody: all of
+//! their processes may have ended before they had delivered it. The numbers of such orders are given anew.
+//!
 //! *Announcing*: the front end forgets what it knows of later places, before one of them is given anew. Otherwise the
 //! replicas' replies to a new order could reach it sooner than that news, and be taken for replies to an old one.
 
@@ -53,7 +56,10 @@ enum Stage {
         ends: BTreeMap<ReplicaId, SequenceNumber>,
     },
     Announcing,
-    Serving,
+    Serving {
+        /// After which place the order is missing, as managers say whose logs have not grown since.
+        missing: BTreeMap<ReplicaId, SequenceNumber>,
+    },
 }
 
 /// What the driver has to do for a sequencer.
@@ -93,8 +99,12 @@ impl Sequencer {
                 self.on_log_end(replica, round, sequence, time_ms);
             }
             (NodeId::FrontEnd, Message::Resumed { round }) => self.on_resumed(round, now),
+            (NodeId::ReplicaManager(replica), Message::Missing { after }) => self.on_missing(replica, after),
+            (NodeId::ReplicaManager(replica), Message::Progress(progress)) => {
+                self.on_manager_progress(replica, &progress)
+            }
             // It has opened the channel, which is what it is sent for.
-            (_, Message::Progress(_)) => {}
+            (NodeId::FrontEnd, Message::Progress(_)) => {}
             (_, other) => {
                 let (message, reason) = (other.name().to_owned(), "not for a sequencer".to_owned());
                 self.outputs.push_back(Output::Event(Event::Ignored { from, message, reason }));
@@ -127,7 +137,7 @@ impl Sequencer {
 
     /// Whether it gives numbers; a new process has to gather first.
     pub fn is_serving(&self) -> bool {
-        matches!(self.stage, Stage::Serving)
+        matches!(self.stage, Stage::Serving { .. })
     }
 
     /// The last number given.
@@ -136,7 +146,7 @@ impl Sequencer {
     }
 
     fn on_submit(&mut self, origin: NodeId, id: RequestId, command: Command, now: Instant) {
-        if !matches!(self.stage, Stage::Serving) {
+        if !self.is_serving() {
             // The front end submits it again when it is told to resume, so nothing need be kept here, nor bounded.
             return;
         }
@@ -167,6 +177,26 @@ impl Sequencer {
         }
     }
 
+    /// A manager cannot get an order from any other one. When none of them can, nobody has it.
+    fn on_missing(&mut self, replica: ReplicaId, after: SequenceNumber) {
+        let Stage::Serving { missing } = &mut self.stage else { return };
+        if after >= self.last {
+            return;
+        }
+        missing.insert(replica, after);
+        let (held, said_len) = (missing.values().max().copied(), missing.len());
+        if let Some(held) = held.filter(|_| said_len == self.replicas_len) {
+            self.gather(held);
+        }
+    }
+
+    /// A manager's log that has grown is not at its end any more where an order was missing.
+    fn on_manager_progress(&mut self, replica: ReplicaId, progress: &Progress) {
+        if let Stage::Serving { missing } = &mut self.stage {
+            missing.retain(|other, after| *other != replica || *after >= progress.delivered);
+        }
+    }
+
     /// Has all managers hold the order up to this place.
     fn gather(&mut self, last: SequenceNumber) {
         self.last = last;
@@ -189,7 +219,7 @@ impl Sequencer {
 
     fn on_resumed(&mut self, round: Round, now: Instant) {
         if matches!(self.stage, Stage::Announcing) && round == self.round {
-            self.stage = Stage::Serving;
+            self.stage = Stage::Serving { missing: BTreeMap::new() };
             self.progress(now);
         }
     }
@@ -200,13 +230,13 @@ impl Sequencer {
         match self.stage {
             Stage::Gathering { .. } => self.ask(),
             Stage::Announcing => self.announce(),
-            Stage::Serving => {}
+            Stage::Serving { .. } => {}
         }
     }
 
     fn progress(&mut self, now: Instant) {
         self.progress_at = now + PROGRESS_INTERVAL;
-        let phase = if matches!(self.stage, Stage::Serving) { Phase::Voting } else { Phase::Recovering };
+        let phase = if self.is_serving() { Phase::Voting } else { Phase::Recovering };
         let progress = Progress {
             incarnation: Incarnation::default(),
             phase,
@@ -361,6 +391,42 @@ mod tests {
         sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(3) }, Instant(1));
         sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
         assert_eq!(sequencer.last(), SequenceNumber(1));
+    }
+
+    fn missing(sequencer: &mut Sequencer, number: u8, after: u64) {
+        let message = Message::Missing { after: SequenceNumber(after) };
+        sequencer.handle_message(manager(number), message, Instant(1));
+    }
+
+    #[test]
+    fn the_number_of_an_order_that_every_manager_misses_is_given_anew() {
+        let mut sequencer = serving();
+        (1..=2).for_each(|number| sequencer.handle_message(NodeId::FrontEnd, submit(number), Instant(1)));
+        sent(&mut sequencer);
+        (1..=2).for_each(|number| missing(&mut sequencer, number, 1));
+        missing(&mut sequencer, 3, 2);
+        assert_eq!(sent(&mut sequencer), [], "the third one has all");
+        missing(&mut sequencer, 3, 1);
+        assert_eq!(sent(&mut sequencer), [fetch_end(3, 1)]);
+        (1..=3).for_each(|number| log_end(&mut sequencer, number, 3, 1));
+        assert_eq!(sent(&mut sequencer), [resume(4, 1)]);
+        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(4) }, Instant(1));
+        sequencer.handle_message(NodeId::FrontEnd, submit(3), Instant(1));
+        assert_eq!(sequencer.last(), SequenceNumber(2));
+    }
+
+    #[test]
+    fn a_manager_whose_log_has_grown_misses_nothing_there_any_more() {
+        let mut sequencer = serving();
+        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        (1..=2).for_each(|number| missing(&mut sequencer, number, 0));
+        let (delivered, executed) = (SequenceNumber(1), SequenceNumber(0));
+        let (incarnation, phase) = (Incarnation(1), Phase::Voting);
+        let progress = Progress { incarnation, phase, delivered, executed, module: None, process: 1 };
+        sequencer.handle_message(manager(1), Message::Progress(progress), Instant(1));
+        sent(&mut sequencer);
+        missing(&mut sequencer, 3, 0);
+        assert_eq!(sent(&mut sequencer), [], "the first one has it");
     }
 
     #[test]

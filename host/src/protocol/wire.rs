@@ -14,7 +14,7 @@ pub use super::channel::limits::MESSAGE_LEN_MAX;
 use super::limits::STATE_LEN_MAX;
 
 /// Version of the encoding, the first byte of every message. It changes whenever an older reader would misread.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 type Config = Configuration<LittleEndian, Varint, Limit<MESSAGE_LEN_MAX>>;
 
@@ -162,6 +162,7 @@ mod tests {
             }),
             Message::CrashVote { charge, agree: true },
             Message::FetchEnd { round: Round(1), ordered: SequenceNumber(9) },
+            Message::Missing { after: SequenceNumber(9) },
             Message::LogEnd { round: Round(1), sequence: SequenceNumber(9), time_ms: 1_790_000_000_000 },
             Message::Resume { round: Round(2), after: SequenceNumber(9) },
             Message::Resumed { round: Round(2) },

@@ -103,6 +103,7 @@ fn message_words(message: &Message, to: Recipients) -> Option<String> {
         }
         Message::FetchEnd { ordered, .. } => Some(format!("how far is your log? #{ordered} is known, to {to}")),
         Message::LogEnd { sequence, .. } => Some(format!("my log ends at #{sequence}, to {to}")),
+        Message::Missing { after } => Some(format!("nobody has the order after #{after}, to {to}")),
         Message::Resume { after, .. } => Some(format!("the order goes on after #{after}, to {to}")),
         Message::Sequenced { .. }
         | Message::Resumed { .. }

@@ -9,9 +9,10 @@ use std::collections::VecDeque;
 use super::{Life, ReplicaManager};
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::event::{Cause, Event};
-use crate::protocol::id::{ReplicaId, SequenceNumber};
+use crate::protocol::id::{NodeId, ReplicaId, SequenceNumber};
 use crate::protocol::limits::{FETCH_AGAIN_AFTER, FETCH_TIMEOUT, STATE_LEN_MAX, STATE_PIECE_LEN_MAX};
 use crate::protocol::message::{Certificate, Message, Order};
+use crate::protocol::recipients::Recipients;
 use crate::protocol::time::Instant;
 
 /// Something that is being fetched, one piece at a time.
@@ -98,7 +99,12 @@ impl ReplicaManager {
             return self.ask(now);
         }
         match fetch.wanted {
-            Wanted::Log | Wanted::Offer => fetch.deadline = now + FETCH_AGAIN_AFTER,
+            Wanted::Log => {
+                fetch.deadline = now + FETCH_AGAIN_AFTER;
+                let after = self.log.end();
+                self.transmit(Recipients::One(NodeId::Sequencer), Message::Missing { after });
+            }
+            Wanted::Offer => fetch.deadline = now + FETCH_AGAIN_AFTER,
             // Nobody has it any more. What the others offer instead is certified as well.
             Wanted::State { .. } => {
                 self.fetch = None;
