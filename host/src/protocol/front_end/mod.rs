@@ -295,6 +295,7 @@ impl FrontEnd {
     fn on_reply(&mut self, replica: ReplicaId, reply: Reply, now: Instant) {
         let Reply { sequence, incarnation, response } = reply;
         self.heard_from(NodeId::ReplicaManager(replica), sequence, now);
+        self.repeat_void(replica, sequence);
         match self.ledger.add_reply(sequence, replica, incarnation, response, now) {
             // A replica that executes the log again may repeat itself.
             Err(_) => {}

@@ -6,7 +6,7 @@ use super::{FrontEnd, Output};
 use crate::market::Answer;
 use crate::protocol::client_message::ServerBody;
 use crate::protocol::event::Event;
-use crate::protocol::id::{ReplicaId, RequestId, SequenceNumber};
+use crate::protocol::id::{NodeId, ReplicaId, RequestId, SequenceNumber};
 use crate::protocol::ledger::{Conclusion, Record, ReplyRecord};
 use crate::protocol::message::{Command, Message, Response};
 use crate::protocol::mutation::{self, Mutation};
@@ -143,6 +143,15 @@ impl FrontEnd {
         self.event(Event::Voided { sequence }, now);
         let message = Message::Void { sequence };
         self.outputs.push_back(Output::Transmit { to: Recipients::ReplicaManagers, message });
+    }
+
+    /// A replica replies to what was void before. Its manager was perhaps told in a process that has ended before it wrote that down.
+    pub(super) fn repeat_void(&mut self, replica: ReplicaId, sequence: SequenceNumber) {
+        let quorum = self.config.tolerance.quorum();
+        let Some(record) = self.ledger.record(sequence) else { return };
+        if matches!(record.conclusion, Some(Conclusion::NoAgreement { .. })) && is_void(record, quorum) {
+            self.transmit(Recipients::One(NodeId::ReplicaManager(replica)), Message::Void { sequence });
+        }
     }
 
     /// Answers a request that waits, if it still does.

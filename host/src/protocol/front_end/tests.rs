@@ -297,6 +297,18 @@ fn a_request_that_has_timed_out_still_becomes_void_when_too_many_modules_turn_ou
 }
 
 #[test]
+fn a_manager_that_replies_to_what_is_void_is_told_again() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.reply(1, 1, fault());
+    bench.reply(2, 1, fault());
+    assert!(bench.drain().contains(&"void".to_owned()));
+    bench.reply(1, 1, fault());
+    assert_eq!(bench.drain(), ["void"], "its process may have ended before it wrote that down");
+}
+
+#[test]
 fn a_bad_request_never_reaches_the_sequencer() {
     let mut bench = Bench::new(Tolerance::BYZANTINE);
     bench.request_words(1, "NYKA1001 add-share TOKE925 Equity 5");
