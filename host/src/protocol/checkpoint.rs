@@ -38,7 +38,7 @@ impl ClientTables {
 }
 
 /// Everything that the orders after one place depend on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// After which order.
     pub sequence: SequenceNumber,

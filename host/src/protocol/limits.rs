@@ -98,6 +98,10 @@ pub const FETCH_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// a front end whose process is new was not told, and a barrier may have been given up.
 pub const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
+/// Most requests of which a manager tells again that they are void, the latest ones, when a process is new. Modules that fail together
+/// control how many there are; whoever is not told of one repairs itself at the next checkpoint.
+pub const VOIDS_REPEATED_LEN_MAX: usize = 64;
+
 /// How often a manager looks again at the evidence while a replica is suspected.
 pub const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -34,6 +34,7 @@ pub mod order_log;
 pub mod policy;
 pub mod quorum;
 pub mod recipients;
+pub mod record;
 pub mod replica_manager;
 pub mod sequencer;
 pub mod sessions;

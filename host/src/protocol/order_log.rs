@@ -103,6 +103,11 @@ impl OrderLog {
         self.void_ahead.split_off(&after.next());
     }
 
+    /// The places of requests that are held and void.
+    pub fn voids(&self) -> impl DoubleEndedIterator<Item = SequenceNumber> {
+        self.orders.iter().filter(|order| order.command == Command::Void).map(|order| order.sequence)
+    }
+
     /// Some orders after this place, in order; `None` if the first of them is not held any more.
     pub fn piece(&self, after: SequenceNumber) -> Option<Vec<Order>> {
         let skipped = usize::try_from(after.0.checked_sub(self.after.0)?).ok()?;

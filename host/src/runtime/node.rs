@@ -15,6 +15,7 @@ use crate::protocol::event::Event;
 use crate::protocol::front_end::{self, FrontEnd, FrontEndConfig};
 use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::message::Message;
+use crate::protocol::record::Recovered;
 use crate::protocol::replica_manager::{self, ReplicaManager, ReplicaManagerConfig};
 use crate::protocol::sequencer::{self, Sequencer};
 use crate::protocol::time::Instant;
@@ -193,7 +194,7 @@ async fn run_replica_manager(
     modules: Vec<LoadedModule>,
     fuel_per_call: u64,
 ) -> Result<(), NodeError> {
-    let mut core = ReplicaManager::new(config, network.now());
+    let mut core = ReplicaManager::new(config, Recovered::default(), network.now());
     let mut guest_lines = GuestLines::new(network.node(), network.clock());
     let sinks = guest_lines.sinks();
     let faults = network.module_faults();
@@ -256,6 +257,8 @@ fn drain_replica_manager(
 ) {
     while let Some(output) = core.poll_output() {
         match output {
+            // Nothing outlives this process.
+            replica_manager::Output::Persist(_) => {}
             replica_manager::Output::Transmit { to, message } => network.send(to, &message),
             replica_manager::Output::Start { incarnation, module, state } => {
                 faults.give_up();

@@ -13,6 +13,7 @@ use crate::protocol::id::{NodeId, ReplicaId, SequenceNumber};
 use crate::protocol::limits::{FETCH_AGAIN_AFTER, FETCH_TIMEOUT, STATE_LEN_MAX, STATE_PIECE_LEN_MAX};
 use crate::protocol::message::{Certificate, Message, Order};
 use crate::protocol::recipients::Recipients;
+use crate::protocol::record::Record;
 use crate::protocol::time::Instant;
 
 /// Something that is being fetched, one piece at a time.
@@ -277,12 +278,16 @@ impl ReplicaManager {
             let replica = self.config.replica;
             self.event(Event::FirstDifference { replica, sequence, own, certified }, now);
         }
-        if self.log.end() < sequence || self.log.start() > sequence {
+        let begins_anew = self.log.end() < sequence || self.log.start() > sequence;
+        if begins_anew {
             self.stable.clear();
             self.log.begin_after(sequence);
             self.hold_back.forget(sequence);
         }
         self.keep(checkpoint, certificate);
+        if begins_anew {
+            self.persist(Record::Begin(sequence));
+        }
         self.deliver_held_back(now);
         self.check_gap_closed(had_gap);
         match self.life {

@@ -10,6 +10,7 @@ use crate::protocol::id::{ReplicaId, SequenceNumber};
 use crate::protocol::limits::{CERTIFICATES_LEN_MAX, STABLE_LEN_MAX};
 use crate::protocol::message::{Certificate, Message};
 use crate::protocol::recipients::Recipients;
+use crate::protocol::record::Record;
 use crate::protocol::time::Instant;
 
 impl ReplicaManager {
@@ -81,11 +82,13 @@ impl ReplicaManager {
             return;
         }
         self.candidates = self.candidates.split_off(&sequence.next());
+        self.persist(Record::Checkpoint(checkpoint.clone(), certificate.clone()));
         self.stable.push_back((checkpoint, certificate));
         if self.stable.len() > STABLE_LEN_MAX {
             self.stable.pop_front();
             let oldest = self.stable.front().expect("more than one is kept").0.sequence;
             self.log.truncate(oldest);
+            self.persist(Record::Begin(oldest));
         }
     }
 }

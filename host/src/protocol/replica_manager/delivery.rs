@@ -12,6 +12,7 @@ use crate::protocol::limits::{DELIVERED_LEN_MAX, LOG_LEN_MAX, REPLAY_RUN_LEN_MAX
 use crate::protocol::message::{Command, Message, Order, Phase, Progress, Reply, Response};
 use crate::protocol::mutation::{self, Mutation};
 use crate::protocol::recipients::Recipients;
+use crate::protocol::record::Record;
 use crate::protocol::time::Instant;
 
 /// Where one life of a replica stands in the order.
@@ -173,7 +174,7 @@ impl ReplicaManager {
             let is_open = self.asked_in.is_none() || order.sequence <= self.ordered;
             if order.sequence == self.log.end().next() && is_open {
                 self.ordered = self.ordered.max(order.sequence);
-                self.log.push(order);
+                self.append(order);
             }
         }
         self.hold_back.forget(self.log.end());
@@ -191,12 +192,20 @@ impl ReplicaManager {
     /// Delivers all orders that are contiguous, and sees to it that a gap is closed.
     pub(super) fn deliver_held_back(&mut self, now: Instant) {
         while let Some(next) = self.hold_back.take(self.log.end().next()) {
-            self.log.push(next);
+            self.append(next);
         }
         if self.has_gap() {
             self.fetch_log(now);
         }
         self.start_runs();
+    }
+
+    /// Puts the next order into the log, where it stays if this process ends.
+    fn append(&mut self, order: Order) {
+        let sequence = order.sequence;
+        self.log.push(order);
+        let order = *self.log.order(sequence).expect("it was put there");
+        self.persist(Record::Order(order));
     }
 
     /// Whether an order is known to exist that this manager does not have.

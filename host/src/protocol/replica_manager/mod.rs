@@ -32,6 +32,7 @@ use super::order_log::OrderLog;
 use super::policy::{RecoveryPolicy, SuspicionPolicy};
 use super::quorum::Tolerance;
 use super::recipients::Recipients;
+use super::record::{Record, Recovered};
 use super::strikes::Strikes;
 use super::time::{Instant, earliest};
 
@@ -133,6 +134,8 @@ pub enum StartFailure {
 /// What the driver has to do for a replica manager.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output {
+    /// Put this where it outlives the process, before anything leaves that follows in the outputs.
+    Persist(Record),
     /// Send a message.
     Transmit {
         /// To whom.
@@ -163,22 +166,23 @@ pub enum Output {
 }
 
 impl ReplicaManager {
-    /// A replica manager that begins its process's life: with its first time-out, which is due at once, it asks the others who it was, and
-    /// what it has missed.
-    pub fn new(config: ReplicaManagerConfig, now: Instant) -> ReplicaManager {
+    /// A replica manager that begins its process's life, with what an earlier one has left: with its first time-out, which is due at once,
+    /// it asks the others who it was, and what it has missed.
+    pub fn new(config: ReplicaManagerConfig, recovered: Recovered, now: Instant) -> ReplicaManager {
         let ReplicaManagerConfig { replica, replicas_len, tolerance, suspicion, recovery, .. } = config;
+        let Recovered { incarnation, log, stable } = recovered;
         let ladder = Ladder::new(recovery, config.modules.len());
         ReplicaManager {
             config,
-            incarnation: Incarnation(0),
+            incarnation,
             life: Life::Joining { answers: BTreeMap::new() },
-            log: OrderLog::default(),
+            ordered: log.end(),
+            log,
             hold_back: HoldBack::default(),
-            ordered: SequenceNumber(0),
             asked_in: None,
             execution: Execution::after(SequenceNumber(0), ClientTables::default(), SequenceNumber(0)),
             certifier: Certifier::new(tolerance.quorum(), replicas_len),
-            stable: VecDeque::new(),
+            stable,
             candidates: BTreeMap::new(),
             is_unverified: false,
             ask_again_at: now,
@@ -326,6 +330,10 @@ impl ReplicaManager {
         self.watch.on_progress(self.config.replica, &progress, now);
         // Also to the sequencer, so that its channel to this manager is open before there is an order to send.
         self.transmit(Recipients::All, Message::Progress(progress));
+    }
+
+    fn persist(&mut self, record: Record) {
+        self.outputs.push_back(Output::Persist(record));
     }
 
     fn transmit(&mut self, to: Recipients, message: Message) {

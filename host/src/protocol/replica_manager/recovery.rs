@@ -21,9 +21,10 @@ use crate::protocol::crash_votes::majority;
 use crate::protocol::event::{Cause, Event};
 use crate::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
 use crate::protocol::ladder::Step;
-use crate::protocol::limits::ASK_AGAIN_AFTER;
+use crate::protocol::limits::{ASK_AGAIN_AFTER, VOIDS_REPEATED_LEN_MAX};
 use crate::protocol::message::{Message, Response};
 use crate::protocol::recipients::Recipients;
+use crate::protocol::record::Record;
 use crate::protocol::time::Instant;
 
 use Life::{Blocked, Joining, Quarantined, Replaying, Restoring, Voting};
@@ -131,6 +132,7 @@ impl ReplicaManager {
     pub(super) fn on_join(&mut self, peer: ReplicaId) {
         let last = Some(self.watch.incarnation(peer)).filter(|last| *last > Incarnation(0));
         self.transmit_to(peer, Message::Joined { last, ordered: self.log.end() });
+        self.repeat_voids(Recipients::One(NodeId::ReplicaManager(peer)));
     }
 
     /// Asks those again that have not answered yet, since their processes may have ended instead.
@@ -161,8 +163,10 @@ impl ReplicaManager {
         if !is_known {
             return;
         }
-        let last = answers.values().flatten().max().copied().unwrap_or_default();
-        self.incarnation = Incarnation(last.0 + 1);
+        let heard_of = answers.values().flatten().max().copied().unwrap_or_default();
+        let last = self.incarnation.max(heard_of);
+        self.count_life(last);
+        self.repeat_voids(Recipients::ReplicaManagers);
         let is_first = last.0 == 0 && self.ordered == SequenceNumber(0);
         if is_first {
             self.life = Restoring(Recovery { is_first, ..Recovery::new(now) });
@@ -177,9 +181,23 @@ impl ReplicaManager {
         match self.life {
             Joining { .. } | Quarantined => {}
             _ => {
-                self.incarnation = Incarnation(self.incarnation.0 + 1);
+                self.count_life(self.incarnation);
                 self.begin_life(cause, now);
             }
+        }
+    }
+
+    /// The life after this one is the present one. It is written down before anybody hears of it, so that no other one has its number.
+    fn count_life(&mut self, last: Incarnation) {
+        self.incarnation = Incarnation(last.0 + 1);
+        self.persist(Record::Life(self.incarnation));
+    }
+
+    /// Tells again which requests in the log are void. Who said so first may have ended before it reached everybody.
+    fn repeat_voids(&mut self, to: Recipients) {
+        let voids: Vec<SequenceNumber> = self.log.voids().rev().take(VOIDS_REPEATED_LEN_MAX).collect();
+        for sequence in voids {
+            self.transmit(to, Message::Void { sequence });
         }
     }
 
@@ -346,9 +364,14 @@ impl ReplicaManager {
     /// Too many modules fail at this request, so nobody executes it.
     pub(super) fn on_void(&mut self, sequence: SequenceNumber, now: Instant) {
         let is_certified = self.stable.back().is_some_and(|(stable, _)| stable.sequence >= sequence);
-        if is_certified || !self.log.void(sequence) {
+        if is_certified {
             return;
         }
+        // What becomes void when it is delivered is written then.
+        if !self.log.void(sequence) {
+            return;
+        }
+        self.persist(Record::Void(sequence));
         match self.life {
             Blocked { at, .. } if at == sequence => self.unblock(SequenceNumber(0), now),
             Voting | Replaying(_) if self.execution.cursor >= sequence => self.recover(Cause::Voided(sequence), now),

@@ -7,6 +7,7 @@ use crate::protocol::id::{ClientId, RequestId, RequestNumber};
 use crate::protocol::limits::{DELIVERED_LEN_MAX, FETCH_TIMEOUT, HOLD_BACK_LEN_MAX, RUNS_LEN_MAX};
 use crate::protocol::message::{Charge, Command, Response};
 
+mod durable;
 mod lives;
 mod restarts;
 
@@ -20,6 +21,8 @@ struct Bench {
     events: Vec<Event>,
     sent: Vec<(Recipients, Message)>,
     starts: Vec<(Incarnation, usize, bool)>,
+    /// What was to be written, with how many messages had been sent before.
+    records: Vec<(usize, Record)>,
 }
 
 /// A reply's sequence number, and that of the first execution.
@@ -53,6 +56,11 @@ fn state_digest() -> Digest {
 impl Bench {
     /// A manager that has not joined yet.
     fn new(modules_len: u8) -> Bench {
+        Bench::recovered(modules_len, Recovered::default())
+    }
+
+    /// The same, with what an earlier process has left.
+    fn recovered(modules_len: u8, recovered: Recovered) -> Bench {
         let config = ReplicaManagerConfig {
             replica: replica(1),
             replicas_len: 3,
@@ -64,13 +72,14 @@ impl Bench {
         };
         let now = Instant(1_000_000);
         let mut bench = Bench {
-            manager: ReplicaManager::new(config, now),
+            manager: ReplicaManager::new(config, recovered, now),
             now,
             runs: VecDeque::new(),
             replies: Vec::new(),
             events: Vec::new(),
             sent: Vec::new(),
             starts: Vec::new(),
+            records: Vec::new(),
         };
         bench.drain();
         bench
@@ -122,6 +131,7 @@ impl Bench {
     fn drain(&mut self) {
         while let Some(output) = self.manager.poll_output() {
             match output {
+                Output::Persist(record) => self.records.push((self.sent.len() + self.replies.len(), record)),
                 Output::Execute { incarnation, run } => self.runs.push_back((incarnation, run)),
                 Output::Start { incarnation, module, state } => {
                     self.runs.clear();
