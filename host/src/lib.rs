@@ -29,4 +29,5 @@ pub mod runtime;
 pub mod sandbox;
 pub mod seal;
 pub mod simulation;
+pub mod storage;
 pub mod workload;
