@@ -16,6 +16,7 @@
 //! | `corrupt REPLICA` | the replica's state is altered |
 //! | `garble NODE` | the next piece of a state that a node serves is altered |
 //! | `restart NODE` | the node's process ends, and a new one begins that knows nothing |
+//! | `reboot NODE …` | the processes of these nodes end together, or of all; new ones begin with what is on their disks |
 //! | `barrier` | a client has every replica digest its state |
 //! | `pass MS` | that much time passes |
 //! | `settle` | time passes until nothing happens any more but heartbeats |

@@ -52,6 +52,10 @@ impl Script {
             ["settle"] => world.settle(),
             ["pass", ms] => world.pass(Duration::from_millis(number(ms))),
             ["restart", name] => world.restart(node(name)),
+            ["reboot", "all"] => world.restart_with_disks(&world.nodes()),
+            ["reboot", names @ ..] => {
+                world.restart_with_disks(&names.iter().map(|name| node(name)).collect::<Vec<_>>())
+            }
             ["drop", from, "->", to] => {
                 world.drop_next(node(from), node(to));
                 Ok(())

@@ -122,6 +122,7 @@ fn fault(random: &mut Random, kinds: &[FaultKind], times: &[u64], replicas: usiz
     let kind = *random.pick(kinds);
     let kind = vary(random, kind);
     let place = match kind.realm() {
+        _ if kind == FaultKind::TornWrite => Place::Node(*random.pick(&managers)),
         Realm::Link | Realm::Process => Place::Node(*random.pick(&nodes)),
         Realm::Module => Place::Node(*random.pick(&managers)),
         Realm::Client => Place::Client(random.between(1, clients_len as u64) as usize),
@@ -131,7 +132,7 @@ fn fault(random: &mut Random, kinds: &[FaultKind], times: &[u64], replicas: usiz
     let peer = is_of_one_link.then(|| Place::Node(*random.pick(&others)));
     let lasts_ms = match kind {
         FaultKind::Mute => random.between(1000, 8000),
-        FaultKind::Kill => random.between(50, 4000),
+        FaultKind::Kill { .. } | FaultKind::TornWrite | FaultKind::Outage { .. } => random.between(50, 4000),
         FaultKind::Pause => random.between(20, 4000),
         _ => random.between(100, 3000),
     };
@@ -153,6 +154,8 @@ fn vary(random: &mut Random, kind: FaultKind) -> FaultKind {
         FaultKind::Reorder { .. } => FaultKind::Reorder { per_mille: random.between(20, 500) },
         FaultKind::Garble { .. } => FaultKind::Garble { per_mille: random.between(20, 500) },
         FaultKind::SlowLink { .. } => FaultKind::SlowLink { each_us: random.between(200, 10_000) },
+        FaultKind::Outage { .. } => FaultKind::Outage { managers_only: random.per_mille(400) },
+        FaultKind::Kill { .. } => FaultKind::Kill { keeps_disk: random.per_mille(600) },
         FaultKind::Wrong { .. } => {
             let per_mille = if random.per_mille(500) { 1000 } else { random.between(300, 900) };
             FaultKind::Wrong { outcomes: random.between(1, 12), per_mille }
@@ -185,7 +188,7 @@ mod tests {
         let killed: BTreeSet<&str> = plans
             .iter()
             .flat_map(|plan| &plan.faults)
-            .filter(|fault| fault.kind == FaultKind::Kill)
+            .filter(|fault| matches!(fault.kind, FaultKind::Kill { .. }))
             .map(|fault| fault.place.role())
             .collect();
         assert_eq!(killed.len(), 3);
@@ -196,7 +199,7 @@ mod tests {
         let some = DrawOptions { faults: Some(vec!["kill"]), ..DrawOptions::default() };
         let none = DrawOptions { faults: Some(Vec::new()), tolerance: Some(Tolerance::BOTH), ..DrawOptions::default() };
         for seed in 0..20 {
-            assert!(draw(seed, &some).faults.iter().all(|fault| fault.kind == FaultKind::Kill));
+            assert!(draw(seed, &some).faults.iter().all(|fault| fault.kind.name() == "kill"));
             assert!(draw(seed, &none).faults.is_empty());
             assert_eq!(draw(seed, &none).replicas, 4);
         }

@@ -44,8 +44,20 @@ pub enum FaultKind {
     },
     /// Nothing that the node sends arrives; what is sent to it does. With a peer named, only on that link.
     Cut,
-    /// The node's process ends and forgets everything; a new one starts when the fault is over.
-    Kill,
+    /// The node's process ends; a new one starts when the fault is over. A replica manager's disk is kept, or lost or damaged as well.
+    Kill {
+        /// Whether it is kept.
+        #[serde(default)]
+        keeps_disk: bool,
+    },
+    /// The next time that the manager writes, its process ends in the middle of it; a new one starts when the fault is over.
+    TornWrite,
+    /// The processes of all nodes end at once, or those of all replica managers; new ones start one by one with their disks, the one at
+    /// the fault's place last.
+    Outage {
+        /// Whether front end and sequencer go on.
+        managers_only: bool,
+    },
     /// The node's process stands still.
     Pause,
     /// So many of the module's next outcomes are not what it means to say.
@@ -85,7 +97,7 @@ pub enum FaultKind {
 }
 
 /// A kind of fault with its name on the command line, and an example of it.
-pub const KINDS: [FaultKind; 22] = [
+pub const KINDS: [FaultKind; 24] = [
     FaultKind::Loss { per_mille: 100 },
     FaultKind::Delay { by_us: 10_000, jitter_us: 10_000 },
     FaultKind::Duplicate { per_mille: 100 },
@@ -93,7 +105,9 @@ pub const KINDS: [FaultKind; 22] = [
     FaultKind::Garble { per_mille: 100 },
     FaultKind::SlowLink { each_us: 1000 },
     FaultKind::Cut,
-    FaultKind::Kill,
+    FaultKind::Kill { keeps_disk: true },
+    FaultKind::TornWrite,
+    FaultKind::Outage { managers_only: false },
     FaultKind::Pause,
     FaultKind::Wrong { outcomes: 3, per_mille: 1000 },
     FaultKind::Trap,
@@ -134,7 +148,9 @@ impl FaultKind {
             FaultKind::Garble { .. } => "garble",
             FaultKind::SlowLink { .. } => "slow-link",
             FaultKind::Cut => "cut",
-            FaultKind::Kill => "kill",
+            FaultKind::Kill { .. } => "kill",
+            FaultKind::TornWrite => "torn-write",
+            FaultKind::Outage { .. } => "outage",
             FaultKind::Pause => "pause",
             FaultKind::Wrong { .. } => "wrong",
             FaultKind::Trap => "trap",
@@ -162,7 +178,9 @@ impl FaultKind {
             | FaultKind::Garble { .. }
             | FaultKind::SlowLink { .. }
             | FaultKind::Cut => Realm::Link,
-            FaultKind::Kill | FaultKind::Pause => Realm::Process,
+            FaultKind::Kill { .. } | FaultKind::TornWrite | FaultKind::Outage { .. } | FaultKind::Pause => {
+                Realm::Process
+            }
             FaultKind::Vanish | FaultKind::Repeat | FaultKind::Nonsense => Realm::Client,
             _ => Realm::Module,
         }
@@ -275,6 +293,8 @@ impl fmt::Display for PlannedFault {
             FaultKind::Delay { by_us, jitter_us } => write!(f, ", {by_us} to {} us", by_us.saturating_add(jitter_us)),
             FaultKind::SlowLink { each_us } => write!(f, ", {each_us} us each"),
             FaultKind::Wrong { outcomes, per_mille } => write!(f, ", {outcomes} times, {per_mille} of 1000"),
+            FaultKind::Kill { keeps_disk: true } => write!(f, ", its disk is kept"),
+            FaultKind::Outage { managers_only: true } => write!(f, ", of managers only"),
             FaultKind::SlowModule { by_ms } => write!(f, ", by {by_ms} ms"),
             _ => Ok(()),
         }?;

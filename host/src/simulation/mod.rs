@@ -6,12 +6,12 @@
 //!
 //! What modules did in a real cluster is executed again without any of that: a [`History`] is the list of their requests.
 //!
-//! What stands in for the outside is small: the network, a module's thread, the clients, the clock. There is no disk yet, since no
-//! node has one.
+//! What stands in for the outside is small: the network, the disks, a module's thread, the clients, the clock.
 
 pub mod campaign;
 pub mod client;
 pub mod coverage;
+mod disk;
 pub mod draw;
 pub mod fault;
 pub mod history;

@@ -14,6 +14,7 @@ use crate::protocol::id::{Incarnation, NodeId, SessionId};
 use crate::protocol::message::{Message, Phase};
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::recipients::Recipients;
+use crate::protocol::record::{Record, Recovered};
 use crate::protocol::replica_manager::{self, ReplicaManager, ReplicaManagerConfig, Task};
 use crate::protocol::sequencer::{self, Sequencer};
 use crate::protocol::time::{Instant, earliest};
@@ -56,10 +57,14 @@ pub struct Node {
     pub wake: Option<Instant>,
     /// Its process is new, and does not yet do what its role is.
     pub is_rejoining: bool,
+    /// What it had written is lost, and its replica has not voted since.
+    pub has_lost_disk: bool,
 }
 
 /// What a core asks for, whatever its role.
 pub enum Output {
+    /// Write a record.
+    Persist(Record),
     /// Send a message.
     Transmit(Recipients, Message),
     /// Send a message to a client.
@@ -73,8 +78,8 @@ pub enum Output {
 }
 
 impl Node {
-    /// A node whose process begins now, in this session.
-    pub fn new(id: NodeId, scenario: &Scenario, session: u64, now: Instant) -> Node {
+    /// A node whose process begins now, in this session, with what was recovered if it has a disk.
+    pub fn new(id: NodeId, scenario: &Scenario, session: u64, recovered: Recovered, now: Instant) -> Node {
         let Scenario { replicas, spares, checkpoint_every, reinstantiations_max, .. } = *scenario;
         let (tolerance, suspicion, process) = (scenario.tolerance(), SuspicionPolicy::default(), session as u32);
         let core = match id {
@@ -98,11 +103,11 @@ impl Node {
                     recovery,
                     process,
                 };
-                Core::ReplicaManager(Box::new(ReplicaManager::new(config, now)))
+                Core::ReplicaManager(Box::new(ReplicaManager::new(config, recovered, now)))
             }
         };
         let endpoint = Endpoint::new(id, NodeId::all(replicas), SessionId(session), DATAGRAM_LEN_DEFAULT);
-        Node { id, core, endpoint, process: Process::Up, wake: Some(now), is_rejoining: false }
+        Node { id, core, endpoint, process: Process::Up, wake: Some(now), is_rejoining: false, has_lost_disk: false }
     }
 
     /// Takes one message in.
@@ -137,6 +142,7 @@ impl Node {
                 sequencer::Output::Event(event) => Output::Event(event),
             },
             Core::ReplicaManager(core) => match core.poll_output()? {
+                replica_manager::Output::Persist(record) => Output::Persist(record),
                 replica_manager::Output::Transmit { to, message } => Output::Transmit(to, message),
                 replica_manager::Output::Start { incarnation, module, state } => {
                     Output::Start(incarnation, module, state)

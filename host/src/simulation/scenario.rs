@@ -179,6 +179,7 @@ impl Scenario {
         }
         let is_replica = fault.place.node().is_some_and(|node| node.replica().is_some());
         let is_right_place = match fault.kind.realm() {
+            _ if fault.kind == FaultKind::TornWrite => is_replica,
             Realm::Link | Realm::Process => fault.place.node().is_some(),
             Realm::Module => is_replica,
             Realm::Client => fault.place.node().is_none(),

@@ -54,7 +54,7 @@ fn strikes_counted_in_total_are_found() {
 
 #[test]
 fn a_hold_back_queue_that_holds_nothing_back_is_found() {
-    let hunt = Hunt { tolerance: BYZANTINE, faults: &["kill", "loss"], faults_len_max: 24, seeds_max: 15 };
+    let hunt = Hunt { tolerance: BYZANTINE, faults: &["kill", "loss"], faults_len_max: 24, seeds_max: 40 };
     check(Mutation::SkipHoldBack, hunt, &["replicas_deliver_prefixes_of_one_order"]);
 }
 

@@ -62,8 +62,11 @@ impl World {
             let Place::Client(number) = fault.place else { unreachable!("it is no node") };
             return self.clients[number - 1].connection.is_some();
         };
-        if fault.kind == FaultKind::Kill {
-            return self.bears_end_of(node);
+        match fault.kind {
+            FaultKind::Kill { keeps_disk } => return self.bears_end_of(node, keeps_disk),
+            FaultKind::TornWrite => return self.bears_end_of(node, true),
+            FaultKind::Outage { .. } => return self.is_all_on_disks(),
+            _ => {}
         }
         if self.nodes[&node].process != Process::Up {
             return !matches!(fault.kind.realm(), Realm::Process | Realm::Module);
@@ -90,11 +93,13 @@ impl World {
         }
     }
 
-    /// Whether a node's process may end now: of replica managers as many as may have crashed, one at least; and whatever any manager has
-    /// delivered has to be in the log of another one, or on its way from the sequencer.
-    fn bears_end_of(&self, id: NodeId) -> bool {
+    /// Whether a node's process may end now. Where all that counts is on disks, whoever keeps his may. Otherwise, of replica managers as
+    /// many as may have crashed, one at least; and whatever any manager has delivered has to be in the log of another one, or on its
+    /// way from the sequencer.
+    pub(super) fn bears_end_of(&self, id: NodeId, keeps_disk: bool) -> bool {
         let node = &self.nodes[&id];
-        if node.process == Process::Down || node.is_rejoining {
+        let is_order_kept = self.is_all_on_disks() && (keeps_disk || node.manager().is_none());
+        if node.process == Process::Down || (node.is_rejoining && !is_order_kept) {
             return false;
         }
         let is_gone = |node: &Node| node.process != Process::Up || node.is_rejoining;
@@ -107,11 +112,17 @@ impl World {
                 let gone_len = others().filter(|node| is_gone(node)).count();
                 let sequencer = &self.nodes[&NodeId::Sequencer];
                 let is_ordering = sequencer.process != Process::Down && !sequencer.is_rejoining;
-                gone_len < self.scenario.crashed.max(1) && (is_ordering || is_held)
+                is_order_kept || (gone_len < self.scenario.crashed.max(1) && (is_ordering || is_held))
             }
-            NodeId::Sequencer => is_held,
+            NodeId::Sequencer => is_order_kept || is_held,
             NodeId::FrontEnd => true,
         }
+    }
+
+    /// Whether no manager has lost its disk and is not back yet, and everything that anybody has delivered is on some disk.
+    fn is_all_on_disks(&self) -> bool {
+        let is_any_lost = self.nodes.values().any(|node| node.has_lost_disk);
+        !is_any_lost && self.committed.values().max() >= Some(&self.laws.delivered())
     }
 
     /// Whether a replica cannot be counted upon to have the right state, or to pass a request at which it fails.
@@ -134,10 +145,7 @@ impl World {
         let kind = fault.kind;
         match (kind.realm(), fault.place) {
             (Realm::Link, _) => self.network.begin(index, fault.clone()),
-            (Realm::Process, Place::Node(node)) => {
-                self.note_struck(&[index]);
-                self.stop_process(node, kind);
-            }
+            (Realm::Process, Place::Node(node)) => self.begin_process_fault(index, node, fault),
             (Realm::Module, Place::Node(NodeId::ReplicaManager(_))) if kind == FaultKind::Poison => {
                 let place = self.laws.ordered().next();
                 self.replicas.values_mut().for_each(|replica| replica.poison(place, index));
@@ -172,16 +180,49 @@ impl World {
         self.send_from(client);
     }
 
-    fn stop_process(&mut self, id: NodeId, kind: FaultKind) {
-        let is_killed = kind == FaultKind::Kill;
+    fn begin_process_fault(&mut self, index: usize, id: NodeId, fault: &PlannedFault) {
+        match (fault.kind, id.replica()) {
+            (FaultKind::TornWrite, Some(replica)) => return self.disk_mut(replica).fail_next_commit(index),
+            (FaultKind::Kill { keeps_disk }, _) => self.end_process(id, keeps_disk),
+            (FaultKind::Outage { managers_only }, _) => self.end_all_processes(id, managers_only, fault.lasts_ms),
+            _ => {
+                let node = self.node_mut(id);
+                node.wake = None;
+                node.process = Process::Paused;
+            }
+        }
+        self.note_struck(&[index]);
+    }
+
+    /// A node's process ends. Its disk keeps what was committed, and perhaps more, or is lost as well.
+    pub(super) fn end_process(&mut self, id: NodeId, keeps_disk: bool) {
         let node = self.node_mut(id);
         node.wake = None;
-        node.process = if is_killed { Process::Down } else { Process::Paused };
-        if is_killed && id == NodeId::FrontEnd {
+        node.process = Process::Down;
+        if id == NodeId::FrontEnd {
             self.disconnect_all();
         }
-        if let (true, Some(replica)) = (is_killed, id.replica()) {
-            self.replica_mut(replica).forget();
+        let Some(replica) = id.replica() else { return };
+        self.replica_mut(replica).forget();
+        if keeps_disk {
+            self.disk_mut(replica).crash();
+        } else {
+            self.node_mut(id).has_lost_disk = true;
+            self.committed.insert(replica, SequenceNumber(0));
+            self.disk_mut(replica).lose();
+        }
+    }
+
+    /// All processes end at once, or those of the managers. They begin anew one by one within this time, the one at `last` at its end.
+    fn end_all_processes(&mut self, last: NodeId, managers_only: bool, lasts_ms: u64) {
+        let is_meant = |node: &&Node| node.process != Process::Down && (node.manager().is_some() || !managers_only);
+        let running = self.nodes.values().filter(is_meant);
+        for id in running.map(|node| node.id).collect::<Vec<_>>() {
+            self.end_process(id, true);
+            if id != last {
+                let after = Duration::from_millis(self.random.between(1, lasts_ms));
+                self.arrange(self.now + after, Happening::ProcessDue { node: id });
+            }
         }
     }
 
@@ -193,8 +234,11 @@ impl World {
         self.arrange(now + REVIEWED_AFTER, Happening::FaultReviewed { index });
         self.end_fault();
         match (fault.kind, fault.place) {
-            (FaultKind::Kill, Place::Node(node)) => {
-                self.start_process(node);
+            (FaultKind::Kill { .. } | FaultKind::TornWrite | FaultKind::Outage { .. }, Place::Node(node)) => {
+                if let Some(replica) = node.replica() {
+                    self.disk_mut(replica).disarm(index);
+                }
+                self.start_process_if_down(node);
                 Ok(())
             }
             (FaultKind::Pause, Place::Node(node)) => self.resume(node),
@@ -280,8 +324,20 @@ impl World {
         for index in 0..self.scenario.faults.len() {
             let fault = &self.scenario.faults[index];
             let is_of_peer = fault.place == Place::Node(peer);
-            if is_of_peer && matches!(fault.kind, FaultKind::Kill | FaultKind::Pause | FaultKind::Cut) {
+            let silences = matches!(fault.kind.realm(), Realm::Process) || fault.kind == FaultKind::Cut;
+            if is_of_peer && silences {
                 self.observed.on_detected(index, "channel (silence, session)");
+            }
+        }
+    }
+
+    /// What a process of this manager had written is not all intact.
+    pub(super) fn note_damaged_disk(&mut self, replica: ReplicaId) {
+        for index in 0..self.scenario.faults.len() {
+            let fault = &self.scenario.faults[index];
+            let is_here = fault.place == Place::Node(NodeId::ReplicaManager(replica));
+            if is_here && fault.kind.realm() == Realm::Process && fault.kind != FaultKind::Pause {
+                self.observed.on_detected(index, "its storage");
             }
         }
     }

@@ -18,17 +18,21 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::coverage::{Observed, Phase};
+use super::disk::Disk;
 use super::fault::{PlannedFault, Realm};
 use super::laws::{Broken, Held, Laws};
 use super::narrator::Narrator;
 use super::network::Network;
 use super::node::{Node, Process};
 use super::panics;
+use super::random::Random;
 use super::replica::{MakeModule, Replica};
 use super::scenario::Scenario;
 use crate::protocol::front_end::ConnectionId;
-use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::id::{NodeId, ReplicaId, SequenceNumber};
+use crate::protocol::record::Recovered;
 use crate::protocol::time::Instant;
+use crate::storage::Opened;
 
 mod ending;
 mod faults;
@@ -66,6 +70,8 @@ enum Happening {
     FaultOver { index: usize },
     /// The channels have had time to show it.
     FaultReviewed { index: usize },
+    /// A new process of a node begins, if there is none.
+    ProcessDue { node: NodeId },
 }
 
 /// A run under way.
@@ -74,6 +80,9 @@ pub struct World {
     now: Instant,
     nodes: BTreeMap<NodeId, Node>,
     replicas: BTreeMap<ReplicaId, Replica>,
+    disks: BTreeMap<ReplicaId, Disk>,
+    /// Up to where each manager's log is certainly on its disk.
+    committed: BTreeMap<ReplicaId, SequenceNumber>,
     network: Network,
     /// The clients of the plan, and after them the one that watches the end.
     clients: Vec<Client>,
@@ -82,6 +91,8 @@ pub struct World {
     happenings: BTreeMap<(Instant, u64), Happening>,
     /// What has happened to nodes that stand still, to be taken up when they go on.
     postponed: BTreeMap<NodeId, Vec<Happening>>,
+    /// Draws when processes begin anew.
+    random: Random,
     arranged_len: u64,
     sessions_len: u64,
     connections_len: u64,
@@ -139,11 +150,14 @@ impl World {
             replicas: ReplicaId::first(replicas)
                 .map(|id| (id, Replica::new(id, make.clone(), call_us, seed)))
                 .collect(),
+            disks: ReplicaId::first(replicas).map(|id| (id, Disk::new(seed, &format!("disk of {id}")))).collect(),
+            committed: ReplicaId::first(replicas).map(|id| (id, SequenceNumber(0))).collect(),
             network: Network::new(seed, latency_us, jitter_us),
             clients: people::clients(&scenario, now),
             connections: BTreeMap::new(),
             happenings: BTreeMap::new(),
             postponed: BTreeMap::new(),
+            random: Random::of(seed, "processes"),
             arranged_len: 0,
             sessions_len: 0,
             connections_len: 0,
@@ -267,16 +281,21 @@ impl World {
                 self.review_fault(index);
                 Ok(())
             }
+            Happening::ProcessDue { node } => {
+                self.start_process_if_down(node);
+                Ok(())
+            }
         }
     }
 
-    /// A node begins a new process, which remembers nothing.
+    /// A node begins a new process, which remembers nothing but what is on its disk.
     fn start_process(&mut self, id: NodeId) {
         self.sessions_len += 1;
-        let is_first = !self.nodes.contains_key(&id);
-        let mut node = Node::new(id, &self.scenario, self.sessions_len, self.now);
-        node.is_rejoining = !is_first;
-        self.nodes.insert(id, node);
+        let recovered = id.replica().map_or_else(Recovered::default, |replica| self.open_disk(replica));
+        let earlier = self.nodes.get(&id);
+        let (is_first, has_lost_disk) = (earlier.is_none(), earlier.is_some_and(|earlier| earlier.has_lost_disk));
+        let node = Node::new(id, &self.scenario, self.sessions_len, recovered, self.now);
+        self.nodes.insert(id, Node { is_rejoining: !is_first, has_lost_disk, ..node });
         self.postponed.remove(&id);
         match id {
             NodeId::ReplicaManager(replica) => {
@@ -286,6 +305,26 @@ impl World {
             NodeId::FrontEnd => self.laws.on_front_end_started(),
             NodeId::Sequencer => {}
         }
+    }
+
+    fn start_process_if_down(&mut self, id: NodeId) {
+        if self.nodes[&id].process == Process::Down {
+            self.start_process(id);
+        }
+    }
+
+    /// Reads what an earlier process of a manager has left.
+    fn open_disk(&mut self, replica: ReplicaId) -> Recovered {
+        let Opened { recovered, damage } = self.disk_mut(replica).open();
+        let now = self.now;
+        for words in &damage {
+            self.narrator.say_of(now, NodeId::ReplicaManager(replica), || format!("disk: {words}"));
+        }
+        if !damage.is_empty() {
+            self.note_damaged_disk(replica);
+        }
+        self.committed.insert(replica, recovered.log.end());
+        recovered
     }
 
     /// What the cluster does just now.
@@ -303,6 +342,10 @@ impl World {
 
     fn node_mut(&mut self, id: NodeId) -> &mut Node {
         self.nodes.get_mut(&id).expect("a node of this cluster")
+    }
+
+    fn disk_mut(&mut self, id: ReplicaId) -> &mut Disk {
+        self.disks.get_mut(&id).expect("a replica of this cluster")
     }
 
     fn replica_mut(&mut self, id: ReplicaId) -> &mut Replica {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::disk::Disk;
 use super::super::fault::{FaultKind, Place, PlannedFault};
 use super::super::laws::Held;
 use super::super::replica::native;
@@ -115,9 +116,27 @@ impl World {
         if node == NodeId::FrontEnd {
             self.disconnect_all();
         }
+        if let Some(replica) = node.replica() {
+            self.disks.insert(replica, Disk::new(0, ""));
+        }
         self.start_process(node);
         self.heal(node);
         self.turn(node)
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        NodeId::all(self.scenario.replicas)
+    }
+
+    /// The processes of all these nodes end, and new ones begin that know what was on their disks.
+    pub fn restart_with_disks(&mut self, nodes: &[NodeId]) -> Held {
+        for node in nodes {
+            self.narrator.say_of(self.now, *node, || "its process ends, and a new one begins with its disk".to_owned());
+            self.end_process(*node, true);
+        }
+        nodes.iter().for_each(|node| self.start_process(*node));
+        nodes.iter().try_for_each(|node| self.turn(*node))
     }
 
     /// So much time passes.

@@ -12,6 +12,7 @@ use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
 use crate::protocol::replica_manager::{Executed, Task};
+use crate::storage::Storage;
 
 impl World {
     /// A datagram arrives at a node that runs.
@@ -48,8 +49,28 @@ impl World {
         }
         self.node_mut(id).handle_timeout(now);
         self.drain(id)?;
+        if !self.commit(id) {
+            return Ok(());
+        }
         self.flush(id);
         self.look_at(id)
+    }
+
+    /// Commits what the turn has brought, before anything of it leaves. A process that cannot ends; whether it lives on.
+    fn commit(&mut self, id: NodeId) -> bool {
+        let Some(replica) = id.replica() else { return true };
+        let failing = self.disks[&replica].failing();
+        if let Some(index) = failing
+            && !self.bears_end_of(id, true)
+        {
+            // It would be one fault too many by now.
+            self.disk_mut(replica).disarm(index);
+        }
+        let Err(error) = self.disk_mut(replica).commit() else { return true };
+        self.narrator.say_of(self.now, id, || error.to_string());
+        self.note_struck(&failing.into_iter().collect::<Vec<_>>());
+        self.end_process(id, true);
+        false
     }
 
     fn flush(&mut self, id: NodeId) {
@@ -94,6 +115,10 @@ impl World {
         let now = self.now;
         while let Some(output) = self.node_mut(id).poll_output() {
             match output {
+                Output::Persist(record) => {
+                    let replica = id.replica().expect("only managers have disks");
+                    self.disk_mut(replica).append(&record);
+                }
                 Output::Transmit(to, message) => self.transmit(id, to, message)?,
                 Output::Answer(connection, message) => self.answer(connection, &message)?,
                 Output::Start(incarnation, module, state) => {
@@ -251,6 +276,10 @@ impl World {
         let node = self.nodes.get_mut(&id).expect("a node of this cluster");
         node.note_wake();
         node.is_rejoining &= !node.is_back();
+        node.has_lost_disk &= node.is_rejoining;
+        if let (Some(replica), Some(manager)) = (id.replica(), node.manager()) {
+            self.committed.insert(replica, manager.log().end());
+        }
         if let (Some(replica), Some(manager)) = (id.replica(), node.manager()) {
             self.laws.replicas_deliver_prefixes_of_one_order(replica, manager.log())?;
         }
