@@ -18,6 +18,7 @@ use dsms::protocol::message::{Certificate, Message};
 use dsms::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use dsms::protocol::quorum::Tolerance;
 use dsms::protocol::recipients::Recipients;
+use dsms::protocol::record::{Record, Recovered};
 use dsms::protocol::replica_manager::{self, Executed, ReplicaManager, ReplicaManagerConfig, StartFailure, Task};
 use dsms::protocol::sequencer::{self, Sequencer};
 use dsms::protocol::time::Instant;
@@ -141,6 +142,8 @@ struct Manager {
     forged: (Vec<u8>, Certificate),
     /// Its last vote on a checkpoint of its own.
     voted: Option<(SequenceNumber, Digest)>,
+    /// What it leaves to the next process.
+    left: Recovered,
     /// The kinds of the events that came of it.
     events: BTreeSet<&'static str>,
 }
@@ -159,13 +162,14 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
     };
     let now = Instant(1_000_000);
     let mut manager = Manager {
-        core: ReplicaManager::new(config, now),
+        core: ReplicaManager::new(config, Recovered::default(), now),
         now,
         starts: VecDeque::new(),
         runs: VecDeque::new(),
         asked: None,
         forged: readers::forged_checkpoint(&mut draw),
         voted: None,
+        left: Recovered::default(),
         events: BTreeSet::new(),
     };
     let mut next = 1;
@@ -177,6 +181,9 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
         manager.step(&mut draw, &mut next);
         manager.drain();
     }
+    let (log, mut left) = (manager.core.log(), manager.left);
+    left.finish();
+    assert_eq!((left.log.start(), left.log.end()), (log.start(), log.end()), "what is left is what there was");
     manager.events
 }
 
@@ -282,6 +289,11 @@ impl Manager {
                         (_, Message::CheckpointVote { sequence, digest }) => self.voted = Some((sequence, digest)),
                         _ => {}
                     }
+                }
+                Some(replica_manager::Output::Persist(record)) => {
+                    let read = Record::decode(&record.encode()).expect("what is written can be read");
+                    assert_eq!(read, record);
+                    self.left.apply(read).expect("records follow one another");
                 }
                 Some(replica_manager::Output::Start { incarnation, .. }) => {
                     self.runs.clear();

@@ -45,6 +45,11 @@ proptest! {
     }
 
     #[test]
+    fn any_frames_of_a_disk_are_records_up_to_their_damage(bytes in bytes(400)) {
+        readers::frames(&bytes);
+    }
+
+    #[test]
     fn a_checkpoint_that_was_made_up_is_refused_or_can_be_begun_with(bytes in bytes(400)) {
         readers::checkpoint(&bytes);
     }

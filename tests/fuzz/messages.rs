@@ -8,7 +8,7 @@ use dsms::market::{
 use dsms::protocol::client_message::{ClientMessage, FaultAsk};
 use dsms::protocol::event::{Cause, Event, Rung};
 use dsms::protocol::fault::{Fault, FaultId, FaultKind};
-use dsms::protocol::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
+use dsms::protocol::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, Round, SequenceNumber};
 use dsms::protocol::message::{Certificate, Charge, Command, Message, Order, Phase, Progress, Reply, Response};
 use dsms::protocol::time::Instant;
 use dsms::workload::Mix;
@@ -233,9 +233,13 @@ fn orders(draw: &mut Draw<'_>, after: SequenceNumber) -> Vec<Order> {
         .collect()
 }
 
+fn round(draw: &mut Draw<'_>) -> Round {
+    Round(draw.below(4) as u32)
+}
+
 /// One of every kind.
 pub fn message(draw: &mut Draw<'_>) -> Message {
-    match draw.below(23) {
+    match draw.below(26) {
         0 => Message::Submit { id: request_id(draw), command: command(draw) },
         1 => {
             let place = sequence(draw);
@@ -271,6 +275,9 @@ pub fn message(draw: &mut Draw<'_>) -> Message {
         19 => Message::Event { at: Instant(draw.number()), event: Box::new(event(draw)) },
         20 => Message::AddFault { id: FaultId(draw.word()), fault: Box::new(fault(draw)) },
         21 => Message::RemoveFault { id: FaultId(draw.word()) },
+        22 => Message::FetchEnd { round: round(draw), ordered: sequence(draw) },
+        23 => Message::LogEnd { round: round(draw), sequence: sequence(draw), time_ms: draw.number() },
+        24 => Message::Missing { after: sequence(draw) },
         _ => Message::FaultReport {
             id: FaultId(draw.word() % 4),
             fired: draw.number(),

@@ -15,6 +15,7 @@ use dsms::protocol::client_message::{ClientMessage, ServerMessage};
 use dsms::protocol::id::{ClientId, NodeId, RequestId, RequestNumber, SequenceNumber};
 use dsms::protocol::message::{Certificate, Message};
 use dsms::protocol::quorum::Tolerance;
+use dsms::protocol::record::{Record, Recovered};
 use dsms::protocol::wire;
 use dsms::runtime::directory::{ClusterDirectory, read_key};
 use dsms::runtime::frames::{CLIENT_FRAME_LEN_MAX, FrameReader};
@@ -23,6 +24,7 @@ use dsms::simulation::draw::{DrawOptions, draw as draw_scenario};
 use dsms::simulation::history::{FORMAT, PastModule, PastReply, PastRequest, abridged};
 use dsms::simulation::saved::Saved;
 use dsms::simulation::{History, Scenario};
+use dsms::storage::frame;
 
 use crate::draw::Draw;
 use crate::messages;
@@ -55,6 +57,33 @@ pub fn message(bytes: &[u8]) {
     }
     if let Ok(message) = wire::decode::<ServerMessage>(bytes) {
         let _words = format!("{message:?}");
+    }
+}
+
+/// What a disk holds, and the same damaged. What was read can be written again.
+pub fn frames(bytes: &[u8]) {
+    let mut draw = Draw::new(bytes);
+    let mut framed = Vec::new();
+    for _ in 0..draw.below(5) {
+        let place = messages::sequence(&mut draw);
+        let record = match draw.below(3) {
+            0 => Record::Order(messages::order(&mut draw, place)),
+            1 => Record::Void(place),
+            _ => Record::Begin(place),
+        };
+        frame::encode(&record, &mut framed);
+    }
+    draw.damage(&mut framed);
+    for bytes in [&framed, bytes] {
+        let (mut rest, mut recovered) = (bytes, Recovered::default());
+        while let Ok((record, len)) = frame::decode(rest) {
+            let mut again = Vec::new();
+            frame::encode(&record, &mut again);
+            assert_eq!(again, rest[..len]);
+            let _words = recovered.apply(record);
+            rest = &rest[len..];
+        }
+        recovered.finish();
     }
 }
 
