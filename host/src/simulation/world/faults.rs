@@ -181,17 +181,19 @@ impl World {
     }
 
     fn begin_process_fault(&mut self, index: usize, id: NodeId, fault: &PlannedFault) {
-        match (fault.kind, id.replica()) {
-            (FaultKind::TornWrite, Some(replica)) => return self.disk_mut(replica).fail_next_commit(index),
-            (FaultKind::Kill { keeps_disk }, _) => self.end_process(id, keeps_disk),
-            (FaultKind::Outage { managers_only }, _) => self.end_all_processes(id, managers_only, fault.lasts_ms),
+        if let (FaultKind::TornWrite, Some(replica)) = (fault.kind, id.replica()) {
+            return self.disk_mut(replica).fail_next_commit(index);
+        }
+        self.note_struck(&[index]);
+        match fault.kind {
+            FaultKind::Kill { keeps_disk } => self.end_process(id, keeps_disk),
+            FaultKind::Outage { managers_only } => self.end_all_processes(id, managers_only, fault.lasts_ms),
             _ => {
                 let node = self.node_mut(id);
                 node.wake = None;
                 node.process = Process::Paused;
             }
         }
-        self.note_struck(&[index]);
     }
 
     /// A node's process ends. Its disk keeps what was committed, and perhaps more, or is lost as well.
