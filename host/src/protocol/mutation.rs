@@ -19,6 +19,8 @@ pub(crate) enum Mutation {
     JudgeBeforeAllReplied,
     /// A manager takes a fetched checkpoint without comparing it with its certificate.
     TrustFirstSnapshot,
+    /// A manager delivers orders without writing them down.
+    ForgetRecord,
     /// An accusation of an earlier life counts for the present one.
     IgnoreIncarnation,
 }

@@ -205,7 +205,9 @@ impl ReplicaManager {
         let sequence = order.sequence;
         self.log.push(order);
         let order = *self.log.order(sequence).expect("it was put there");
-        self.persist(Record::Order(order));
+        if !mutation::is_on(Mutation::ForgetRecord) {
+            self.persist(Record::Order(order));
+        }
     }
 
     /// Whether an order is known to exist that this manager does not have.

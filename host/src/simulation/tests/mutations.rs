@@ -59,6 +59,13 @@ fn a_hold_back_queue_that_holds_nothing_back_is_found() {
 }
 
 #[test]
+fn a_manager_that_writes_nothing_down_is_found() {
+    let hunt = Hunt { tolerance: BYZANTINE, faults: &["outage"], faults_len_max: 8, seeds_max: 10 };
+    let laws = ["the_sequencer_gives_each_place_once", "replicas_deliver_prefixes_of_one_order"];
+    check(Mutation::ForgetRecord, hunt, &laws);
+}
+
+#[test]
 fn a_lost_session_table_is_found() {
     let laws = ["certified_checkpoints_are_never_contradicted", "nobody_is_restarted_without_cause"];
     let hunt = Hunt { tolerance: BYZANTINE, faults: &["trap", "kill", "repeat"], faults_len_max: 24, seeds_max: 5 };
