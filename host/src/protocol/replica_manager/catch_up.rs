@@ -292,6 +292,10 @@ impl ReplicaManager {
         self.check_gap_closed(had_gap);
         match self.life {
             Life::Blocked { at, .. } if sequence >= at => self.unblock(at, now),
+            // The life began with an earlier checkpoint while this one was on its way, and the orders between are gone.
+            Life::Replaying(_) | Life::Voting if self.execution.executed < self.log.start() => {
+                self.recover(Cause::Behind(self.execution.executed), now);
+            }
             _ => self.restore(now),
         }
     }

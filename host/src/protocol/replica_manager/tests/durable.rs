@@ -170,6 +170,29 @@ fn an_adopted_checkpoint_is_left_with_the_log_that_begins_after_it_or_not_at_all
 }
 
 #[test]
+fn a_life_that_a_fetched_checkpoint_has_overtaken_gives_way_to_one_that_begins_with_it() {
+    let mut source = Bench::voting(1);
+    (1..=2).for_each(|step| source.certify(step * EVERY));
+    let (checkpoint, certificate) = source.manager.stable.back().unwrap().clone();
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(3);
+    bench.execute_all();
+    bench.manager.ordered = SequenceNumber(2 * EVERY + 1);
+    bench.manager.fetch_log(bench.now);
+    bench.receive(peer(2), Message::Offer(certificate));
+    // Its own log begins at the beginning, so a life begins with that, before the checkpoint is here.
+    bench.start();
+    let bytes = checkpoint.encode();
+    let (sequence, len) = (checkpoint.sequence, bytes.len() as u64);
+    bench.receive(peer(2), Message::State { sequence, offset: 0, len, bytes });
+    assert_eq!(bench.manager.fetch.is_some(), bench.manager.has_gap(), "it fetches what comes after");
+    bench.receive(peer(2), Message::Log { after: sequence, orders: vec![order(2 * EVERY + 1, 2 * EVERY + 1)] });
+    bench.start();
+    bench.execute_all();
+    assert_eq!((bench.manager.phase(), bench.manager.executed().0), (Phase::Voting, 2 * EVERY + 1));
+}
+
+#[test]
 fn an_order_that_nobody_has_is_told_to_the_sequencer() {
     let mut bench = Bench::voting(1);
     bench.deliver(order(2, 2));
