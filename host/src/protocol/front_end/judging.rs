@@ -246,8 +246,14 @@ impl FrontEnd {
             }
             self.judging.due.pop_front();
             // The order may have been judged since, and be waited for anew.
-            if self.judging.awaited.get(&sequence) == Some(&since) {
-                is_news |= self.suspect_at(sequence, now);
+            if self.judging.awaited.get(&sequence) != Some(&since) {
+                continue;
+            }
+            if self.suspect_at(sequence, now) {
+                is_news = true;
+            } else {
+                // Nobody is missed who is known to vote, but whoever is not heard of yet may turn out to stand before it.
+                self.judging.await_replies(sequence, now);
             }
         }
         if is_news {

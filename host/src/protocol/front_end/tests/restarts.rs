@@ -195,3 +195,18 @@ fn a_late_disagreement_does_not_end_the_retry_that_has_a_place_of_its_own() {
     bench.reply(2, 2, executed(2, 5));
     assert!(bench.drain().iter().any(|line| line.contains("\"sequence\":2")));
 }
+
+#[test]
+fn a_replica_that_is_heard_of_only_after_the_deadline_is_still_missed() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    let config = bench.front_end.config;
+    bench.front_end = FrontEnd::new(config);
+    bench.client(CONNECTION, ClientMessage::Hello { client: ClientId(7) });
+    bench.request(1);
+    bench.sequenced(1, 1);
+    bench.pass(SuspicionPolicy::default().deadline_start);
+    assert_eq!(bench.charges(), [], "nobody is known to vote");
+    bench.progress(3, 1, Phase::Voting);
+    bench.pass(SuspicionPolicy::default().deadline_start);
+    assert_eq!(bench.charges(), [("suspect", 3, 1)]);
+}
