@@ -110,8 +110,10 @@ impl Watch {
         *known = Known { advanced_at, ..fresh };
         let Some(suspicion) = self.suspicions.get(&replica) else { return };
         let Charge { incarnation: suspected, sequence, .. } = suspicion.votes.charge;
-        // While its life lasts, a vote against it has to be taken back first.
-        let is_disproved = (executed >= sequence || phase != Phase::Voting) && suspicion.voted != Some(true);
+        // That it recovers disproves nothing: a heartbeat may be older than the suspicion when it was long on its way, and a replica
+        // that does not vote is agreed to have crashed only if it is silent. While its life lasts, a vote against it has to be taken
+        // back first.
+        let is_disproved = (executed >= sequence || phase == Phase::Quarantined) && suspicion.voted != Some(true);
         if incarnation > suspected || is_disproved {
             self.suspicions.remove(&replica);
         }
@@ -326,6 +328,19 @@ mod tests {
         watch.on_progress(replica(3), &progress(2, 0, 0), millis(0));
         assert!(!watch.on_suspect(charge(1)), "an earlier life");
         assert!(!watch.on_vote(replica(1), charge(1), true));
+    }
+
+    #[test]
+    fn an_old_heartbeat_of_a_recovery_does_not_end_the_suspicion_of_the_life_after_it() {
+        // Where the manager's process is new, what was meant for the one before reaches it first.
+        let mut watch = Watch::new(replica(1), 3, SuspicionPolicy::default());
+        watch.on_suspect(charge(1));
+        watch.on_progress(replica(3), &Progress { phase: Phase::Recovering, ..progress(1, 9, 9) }, millis(0));
+        assert_eq!(agrees(&mut watch, 0), Some(false), "it recovers");
+        for at in (0..=4000).step_by(500) {
+            watch.on_progress(replica(3), &progress(1, 9, 20), millis(at));
+        }
+        assert_eq!(agrees(&mut watch, 4000), Some(true), "it votes and stands still");
     }
 
     #[test]
