@@ -16,3 +16,4 @@ mod lifecycle;
 mod recovery;
 mod replication;
 mod simulating;
+mod swapping;

@@ -21,6 +21,7 @@ use dsms::protocol::recipients::Recipients;
 use dsms::protocol::record::{Record, Recovered};
 use dsms::protocol::replica_manager::{self, Executed, ReplicaManager, ReplicaManagerConfig, StartFailure, Task};
 use dsms::protocol::sequencer::{self, Sequencer};
+use dsms::protocol::swap::SwapId;
 use dsms::protocol::time::Instant;
 use dsms::protocol::wire;
 
@@ -136,6 +137,9 @@ struct Manager {
     core: ReplicaManager,
     now: Instant,
     starts: VecDeque<Incarnation>,
+    /// The swap that is under way, and what its shadow was asked for.
+    swap: Option<SwapId>,
+    shadow_runs: VecDeque<(SwapId, Vec<Task>)>,
     runs: VecDeque<(Incarnation, Vec<Task>)>,
     /// To whom what was sent last, to one other manager.
     asked: Option<ReplicaId>,
@@ -165,6 +169,8 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
         core: ReplicaManager::new(config, Recovered::default(), now),
         now,
         starts: VecDeque::new(),
+        swap: None,
+        shadow_runs: VecDeque::new(),
         runs: VecDeque::new(),
         asked: None,
         forged: readers::forged_checkpoint(&mut draw),
@@ -202,7 +208,8 @@ impl Manager {
                 }
             }
             2 | 3 => self.execute(draw),
-            4 => self.start(draw),
+            4 if draw.flag() => self.start(draw),
+            4 => self.shadow(draw),
             5 => self.answer_with_forgery(draw),
             6 => self.vote(draw),
             _ => {
@@ -250,6 +257,32 @@ impl Manager {
             _ => Ok(()),
         };
         self.core.handle_started(incarnation, started, self.now);
+    }
+
+    /// The shadow is loaded, started or has executed, if that was asked for.
+    fn shadow(&mut self, draw: &mut Draw<'_>) {
+        let Some(swap) = self.swap else { return };
+        match draw.below(4) {
+            0 => {
+                let loaded = if draw.flag() { Ok(messages::digest(draw)) } else { Err(draw.text(300)) };
+                self.core.handle_loaded(swap, loaded, self.now);
+            }
+            1 => {
+                let failure = draw.below(4) == 0;
+                let started = if failure { Err(StartFailure::Refused(draw.text(300))) } else { Ok(()) };
+                self.core.handle_shadow_started(swap, started, self.now);
+            }
+            2 => self.receive(NodeId::FrontEnd, &Message::Promote { swap }),
+            _ => {
+                let Some((swap, run)) = self.shadow_runs.pop_front() else { return };
+                let results = run.iter().map(|task| {
+                    let outcome = task.execute.then(|| messages::outcome(draw));
+                    Ok(Executed { outcome, checkpoint: None })
+                });
+                let results = results.collect();
+                self.core.handle_shadow_executed(swap, results, self.now);
+            }
+        }
     }
 
     /// The others have the same checkpoint as this one, or another.
@@ -300,6 +333,22 @@ impl Manager {
                     self.starts.push_back(incarnation);
                 }
                 Some(replica_manager::Output::Execute { incarnation, run }) => self.runs.push_back((incarnation, run)),
+                Some(
+                    replica_manager::Output::Load { swap, .. } | replica_manager::Output::StartShadow { swap, .. },
+                ) => {
+                    self.shadow_runs.clear();
+                    self.swap = Some(swap);
+                }
+                Some(replica_manager::Output::ExecuteShadow { swap, run }) => self.shadow_runs.push_back((swap, run)),
+                Some(replica_manager::Output::Promote { swap, .. }) => {
+                    assert_eq!(self.swap.take(), Some(swap));
+                    assert!(self.shadow_runs.is_empty(), "nothing waits at a shadow that takes over");
+                    self.runs.clear();
+                }
+                Some(replica_manager::Output::StopShadow { .. }) => {
+                    self.shadow_runs.clear();
+                    self.swap = None;
+                }
                 Some(replica_manager::Output::Event(event)) => {
                     let _words = event.to_string();
                     self.events.insert(event.kind());

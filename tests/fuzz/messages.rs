@@ -10,6 +10,7 @@ use dsms::protocol::event::{Cause, Event, Rung};
 use dsms::protocol::fault::{Fault, FaultId, FaultKind};
 use dsms::protocol::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, Round, SequenceNumber};
 use dsms::protocol::message::{Certificate, Charge, Command, Message, Order, Phase, Progress, Reply, Response};
+use dsms::protocol::swap::{Candidate, Stage, SwapAsk, SwapId};
 use dsms::protocol::time::Instant;
 use dsms::workload::Mix;
 
@@ -239,7 +240,7 @@ fn round(draw: &mut Draw<'_>) -> Round {
 
 /// One of every kind.
 pub fn message(draw: &mut Draw<'_>) -> Message {
-    match draw.below(26) {
+    match draw.below(31) {
         0 => Message::Submit { id: request_id(draw), command: command(draw) },
         1 => {
             let place = sequence(draw);
@@ -277,6 +278,11 @@ pub fn message(draw: &mut Draw<'_>) -> Message {
         21 => Message::RemoveFault { id: FaultId(draw.word()) },
         22 => Message::FetchEnd { round: round(draw), ordered: sequence(draw) },
         23 => Message::LogEnd { round: round(draw), sequence: sequence(draw), time_ms: draw.number() },
+        25 => Message::Swap { swap: swap_id(draw), candidate: candidate(draw) },
+        26 => Message::SwapReport { swap: swap_id(draw), stage: stage(draw) },
+        27 => Message::ShadowReply { swap: swap_id(draw), sequence: sequence(draw), response: response(draw) },
+        28 => Message::Promote { swap: swap_id(draw) },
+        29 => Message::EndSwap { swap: swap_id(draw) },
         24 => Message::Missing { after: sequence(draw) },
         _ => Message::FaultReport {
             id: FaultId(draw.word() % 4),
@@ -284,6 +290,25 @@ pub fn message(draw: &mut Draw<'_>) -> Message {
             is_over: draw.flag(),
             refused: draw.option(|draw| draw.text(300)),
         },
+    }
+}
+
+/// Few, so that some of them are of the same swap.
+fn swap_id(draw: &mut Draw<'_>) -> SwapId {
+    SwapId(draw.number() % 4)
+}
+
+fn candidate(draw: &mut Draw<'_>) -> Candidate {
+    if draw.flag() { Candidate::Previous } else { Candidate::File { path: draw.text(100), digest: digest(draw) } }
+}
+
+fn stage(draw: &mut Draw<'_>) -> Stage {
+    match draw.below(5) {
+        0 => Stage::Loading,
+        1 => Stage::Importing,
+        2 => Stage::Following { executed: sequence(draw), target: sequence(draw) },
+        3 => Stage::Promoted { incarnation: incarnation(draw), sequence: sequence(draw) },
+        _ => Stage::Failed(draw.text(300)),
     }
 }
 
@@ -313,7 +338,7 @@ pub fn words(draw: &mut Draw<'_>) -> Vec<String> {
 
 pub fn client_message(draw: &mut Draw<'_>) -> ClientMessage {
     let number = RequestNumber(draw.number());
-    match draw.below(10) {
+    match draw.below(11) {
         0 | 1 => ClientMessage::Hello { client: ClientId(draw.number()) },
         2 => ClientMessage::Digest { number },
         3 => ClientMessage::Status { number },
@@ -327,6 +352,16 @@ pub fn client_message(draw: &mut Draw<'_>) -> ClientMessage {
                 _ => FaultAsk::Add { node: node(draw), fault: fault(draw) },
             };
             ClientMessage::Faults { number, ask }
+        }
+        8 => {
+            let replica = replica(draw);
+            let swap = swap_id(draw);
+            let ask = match draw.below(3) {
+                0 => SwapAsk::Look { replica, swap },
+                1 => SwapAsk::End { replica, swap },
+                _ => SwapAsk::Begin { replica, candidate: candidate(draw), shadow_len: draw.number() },
+            };
+            ClientMessage::Swap { number, ask }
         }
         _ => ClientMessage::Request { number, words: words(draw) },
     }

@@ -18,7 +18,7 @@ use crate::simulation::history::{PastModule, PastRequest};
 const DIFFERS_EXIT: u8 = 1;
 
 /// How the reference market, called natively, is named beside modules.
-const REFERENCE_MARKET: &str = "reference market";
+pub(super) const REFERENCE_MARKET: &str = "reference market";
 
 /// Begins the further lines of an outcome, below its first.
 const CONTINUED: &str = "\n           ";

@@ -21,6 +21,7 @@ mod replay;
 mod sh;
 mod shrink;
 mod sim;
+mod swap;
 mod up;
 mod why;
 
@@ -52,6 +53,7 @@ enum Command {
     Shrink(shrink::ShrinkArgs),
     Log(log::LogArgs),
     Digest(digest::DigestArgs),
+    Swap(swap::SwapArgs),
     Fault(fault::FaultArgs),
     Check(check::CheckArgs),
     Sim(sim::SimArgs),
@@ -81,6 +83,7 @@ pub fn run() -> ExitCode {
         Command::Shrink(args) => shrink::run(args),
         Command::Log(args) => log::run(args),
         Command::Digest(args) => digest::run(args),
+        Command::Swap(args) => swap::run(args),
         Command::Fault(args) => fault::run(args),
         Command::Check(args) => check::run(args),
         Command::Sim(args) => sim::run(args),
@@ -106,7 +109,7 @@ mod tests {
     use super::*;
 
     /// Words that lead somewhere, so that more than the name of the command is tried.
-    const WORDS: [&str; 37] = [
+    const WORDS: [&str; 38] = [
         "up",
         "demo",
         "node",
@@ -115,6 +118,7 @@ mod tests {
         "ps",
         "why",
         "shrink",
+        "swap",
         "log",
         "digest",
         "fault",

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
-use super::incident::{Subject, absolute, given_json, print_given, progress_bar};
+use super::incident::{REFERENCE_MARKET, Subject, absolute, given_json, print_given, progress_bar};
 use super::output::{say, shell_word};
 use super::why::{replies_differ, response_words};
 use crate::config::ClusterConfig;
@@ -23,7 +23,9 @@ use crate::runtime::directory::ClusterDirectory;
 use crate::runtime::node::sandbox_limits;
 use crate::sandbox::{Engine, SandboxLimits};
 use crate::simulation::History;
-use crate::simulation::history::execution::{Shrunk, StartModule, Step, execute, last_step, shrink};
+use crate::simulation::history::execution::{
+    Shrunk, StartModule, StateDifference, Step, execute, last_step, shrink, state_differences,
+};
 use crate::simulation::history::{Executed, FORMAT, PastModule, PastReply, PastRequest, abridged, executed};
 
 /// Exit code when the difference does not show.
@@ -40,19 +42,19 @@ const NOT_SHOWN_EXIT: u8 = 1;
 #[derive(Debug, Args)]
 pub struct ShrinkArgs {
     /// The request's sequence number, as its answer gave it.
-    sequence: u64,
+    pub(super) sequence: u64,
     /// A module to execute the requests on, instead of those of the running cluster; may be given several times. `reference` is the
     /// embedded one.
     #[arg(long, value_name = "FILE.wasm")]
-    module: Vec<String>,
+    pub(super) module: Vec<String>,
     /// Where the requests are saved.
     #[arg(long, value_name = "DIR", default_value = ".")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     /// Print one JSON object.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
-    connect: ConnectArgs,
+    pub(super) connect: ConnectArgs,
 }
 
 /// What the cluster tells of a place.
@@ -99,9 +101,12 @@ pub fn run(args: ShrinkArgs) -> anyhow::Result<ExitCode> {
     std::fs::write(&file, history.to_text()?).with_context(|| format!("cannot write {}", file.display()))?;
     // What the shrunk requests lead to may differ in other numbers than what all of them do.
     let starts: Vec<StartModule> = subjects.iter().map(Subject::start).collect();
+    let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
+    let differences = names.iter().zip(state_differences(&history.requests, &starts));
     let found = Found {
         last: last_step(&history.requests, &starts),
-        names: subjects.iter().map(|subject| subject.name.as_str()).collect(),
+        state_differences: differences.filter_map(|(name, difference)| Some((*name, difference?))).collect(),
+        names,
         replay: format!("dsms replay {}", shell_word(&file)),
         file,
     };
@@ -312,6 +317,8 @@ fn print_told(told: &Told) {
 struct Found<'a> {
     last: Step,
     names: Vec<&'a str>,
+    /// Where the state of a module first differs from that of the reference market in the end.
+    state_differences: Vec<(&'a str, StateDifference)>,
     file: PathBuf,
     replay: String,
 }
@@ -324,6 +331,9 @@ impl Found<'_> {
         shrunk.requests.iter().for_each(|past| say!("    #{} {}", past.sequence, past.request));
         say!("  after these, at #{}", told.record.sequence);
         print_given(&self.last, &self.names, true);
+        for (name, difference) in &self.state_differences {
+            print_state_difference(name, difference);
+        }
         if told.executed.unknown == 0 && released_otherwise(told, again) {
             say!(
                 "  what was released is not what the reference market gives: too many modules are wrong in the same way"
@@ -373,12 +383,24 @@ impl Found<'_> {
                     "request": past.request.to_string(),
                 })).collect::<Vec<_>>()),
                 "minimal": shrunk.map(|shrunk| shrunk.is_minimal),
+                "state_differences": self.state_differences.iter().map(|(name, (own, expected))| json!({
+                    "module": name, "expected": expected, "given": own,
+                })).collect::<Vec<_>>(),
                 "unknown": told.executed.unknown,
                 "file": self.file.display().to_string(),
                 "replay": self.replay,
             })
         );
     }
+}
+
+fn print_state_difference(name: &str, (own, expected): &StateDifference) {
+    let words = |record: &Option<String>| record.clone().unwrap_or_else(|| "nothing".to_owned());
+    say!(
+        "    first difference of the states: the {REFERENCE_MARKET} has {}, {name} has {}",
+        words(expected),
+        words(own)
+    );
 }
 
 /// Whether another outcome was released than the reference market gives after the whole history.

@@ -3,6 +3,8 @@
 //! It says what a market is without saying how a module stores it (BASE: Rodrigues, Castro and Liskov, 2001), so that equal
 //! markets have equal digests whatever language keeps them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{BuyerId, Digest, Share};
@@ -56,6 +58,17 @@ impl MarketState {
             .iter()
             .map(|HoldingState { buyer, share, units }| (format!("holding {buyer} {share}"), units.to_string()));
         shares.chain(holdings)
+    }
+
+    /// The first records, in canonical order, that this state and another one do not share. A record that only one side has comes alone.
+    pub fn first_difference(&self, other: &MarketState) -> Option<(Option<String>, Option<String>)> {
+        let (own, others): (BTreeMap<_, _>, BTreeMap<_, _>) = (self.records().collect(), other.records().collect());
+        let mut keys: Vec<_> = own.keys().chain(others.keys()).collect();
+        keys.sort_unstable();
+        let words =
+            |records: &BTreeMap<String, String>, key: &String| records.get(key).map(|value| format!("{key} {value}"));
+        let differs = keys.into_iter().find(|key| own.get(*key) != others.get(*key))?;
+        Some((words(&own, differs), words(&others, differs)))
     }
 
     /// The BLAKE3 digest of the canonical encoding. The state must be in canonical order.

@@ -110,26 +110,12 @@ impl Checkpoint {
 
     /// Where this checkpoint first differs from another one: the record here and the record there.
     pub fn first_difference(&self, other: &Checkpoint) -> (Option<String>, Option<String>) {
-        let (own, others) = (self.state.records(), other.state.records());
-        if let Some(difference) = first_difference(own, others) {
+        if let Some(difference) = self.state.first_difference(&other.state) {
             return difference;
         }
         let words = |tables: &[u8]| format!("client tables {}", Digest::of_bytes(tables).short());
         (Some(words(&self.clients)), Some(words(&other.clients)))
     }
-}
-
-/// The first records, in canonical order, that the two do not share. A record that only one side has comes alone.
-fn first_difference(
-    own: impl Iterator<Item = (String, String)>,
-    others: impl Iterator<Item = (String, String)>,
-) -> Option<(Option<String>, Option<String>)> {
-    let (own, others): (BTreeMap<_, _>, BTreeMap<_, _>) = (own.collect(), others.collect());
-    let mut keys: Vec<_> = own.keys().chain(others.keys()).collect();
-    keys.sort_unstable();
-    let words =
-        |records: &BTreeMap<String, String>, key: &String| records.get(key).map(|value| format!("{key} {value}"));
-    keys.into_iter().find(|key| own.get(*key) != others.get(*key)).map(|key| (words(&own, key), words(&others, key)))
 }
 
 fn digest(sequence: SequenceNumber, state: Digest, clients: &[u8]) -> Digest {
@@ -280,7 +266,7 @@ mod tests {
         assert_eq!(certified.as_deref(), Some("holding NYKB1001 NYKM100925 Equity 10"));
         let mut missing = state(10);
         missing.holdings.clear();
-        let (own, certified) = first_difference(missing.records(), state(10).records()).unwrap();
+        let (own, certified) = missing.first_difference(&state(10)).unwrap();
         assert_eq!((own, certified.as_deref()), (None, Some("holding NYKB1001 NYKM100925 Equity 10")));
     }
 

@@ -14,6 +14,7 @@ use super::fault::{Fault, FaultId};
 use super::id::{ClientId, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
 use super::ledger::Record;
 use super::message::{Command, Progress, Response};
+use super::swap::{SwapAsk, SwapStatus};
 
 /// Client to front end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,13 @@ pub enum ClientMessage {
         number: RequestNumber,
         /// What to do.
         ask: FaultAsk,
+    },
+    /// Change the module of a replica, or tell how far that is.
+    Swap {
+        /// The client's own count.
+        number: RequestNumber,
+        /// What to do.
+        ask: SwapAsk,
     },
     /// What was asked at the places after this one?
     History {
@@ -141,6 +149,10 @@ pub enum ServerBody {
     Events(Vec<EventRecord>),
     /// The faults that were asked about: the one that was added, those that were removed, or all.
     Faults(Vec<FaultStatus>),
+    /// The swap that was asked about; nothing if the replica has that module already.
+    Swap(Option<SwapStatus>),
+    /// There is no such swap, or it cannot begin; the sentence says why.
+    SwapRefused(String),
     /// The fault cannot be had, or there is none of this number; the sentence says why.
     FaultRefused(String),
     /// The connection is refused and will be closed; the sentence says why.

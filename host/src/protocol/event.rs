@@ -227,6 +227,35 @@ pub enum Event {
         /// Why it could not.
         refused: Option<String>,
     },
+    /// A shadow follows the order.
+    ShadowStarted {
+        /// Whose.
+        replica: ReplicaId,
+        /// Its module.
+        module: Digest,
+        /// The checkpoint that it began with; 0 for the beginning of the order.
+        checkpoint: SequenceNumber,
+    },
+    /// A replica has another module, which has shown itself right as a shadow.
+    Swapped {
+        /// Which replica.
+        replica: ReplicaId,
+        /// The life that began with it.
+        incarnation: Incarnation,
+        /// After which order.
+        sequence: SequenceNumber,
+        /// The module that it has now.
+        module: Digest,
+        /// The module that it had, which is its first spare now.
+        previous: Digest,
+    },
+    /// A module that was to take over does not.
+    SwapFailed {
+        /// Whose it would have been.
+        replica: ReplicaId,
+        /// Why, in words.
+        reason: String,
+    },
     /// A client's request waited too long.
     TimedOut {
         /// Its place, if it was ordered.
@@ -285,6 +314,8 @@ impl Event {
                 | Event::StateFetched { .. }
                 | Event::FaultAdded { .. }
                 | Event::FaultFired { .. }
+                | Event::ShadowStarted { .. }
+                | Event::Swapped { .. }
                 | Event::FaultOver { refused: None, .. }
         )
     }
@@ -315,6 +346,9 @@ impl Event {
             Event::FaultAdded { .. } => "fault-added",
             Event::FaultFired { .. } => "fault-fired",
             Event::FaultOver { .. } => "fault-over",
+            Event::ShadowStarted { .. } => "shadow-started",
+            Event::Swapped { .. } => "swapped",
+            Event::SwapFailed { .. } => "swap-failed",
             Event::TimedOut { .. } => "timed-out",
             Event::Ignored { .. } => "ignored",
         }
@@ -337,7 +371,10 @@ impl Event {
             | Event::Corrupt { replica, .. }
             | Event::FirstDifference { replica, .. }
             | Event::StateFetched { replica, .. }
-            | Event::StateRefused { replica, .. } => Some(*replica),
+            | Event::StateRefused { replica, .. }
+            | Event::ShadowStarted { replica, .. }
+            | Event::Swapped { replica, .. }
+            | Event::SwapFailed { replica, .. } => Some(*replica),
             Event::FaultAdded { node, .. } | Event::FaultFired { node, .. } | Event::FaultOver { node, .. } => {
                 node.replica()
             }
@@ -368,12 +405,15 @@ impl Event {
             | Event::FirstDifference { sequence, .. }
             | Event::StateFetched { sequence, .. }
             | Event::StateRefused { sequence, .. }
-            | Event::StatesDiffer { sequence, .. } => Some(*sequence),
+            | Event::StatesDiffer { sequence, .. }
+            | Event::Swapped { sequence, .. } => Some(*sequence),
             Event::RecoveryStarted { cause, .. } | Event::Quarantined { cause, .. } => cause.sequence(),
             Event::TimedOut { sequence } => *sequence,
             Event::Ready
             | Event::RecoveryFailed { .. }
             | Event::Recovered { .. }
+            | Event::ShadowStarted { .. }
+            | Event::SwapFailed { .. }
             | Event::FaultAdded { .. }
             | Event::FaultFired { .. }
             | Event::FaultOver { .. }

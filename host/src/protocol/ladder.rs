@@ -14,9 +14,8 @@ use super::time::Instant;
 #[derive(Debug)]
 pub struct Ladder {
     policy: RecoveryPolicy,
-    /// How many modules there are: the first one and its spares.
-    modules_len: usize,
-    module: usize,
+    /// The present module's place in the list of all, and after it those of the spares that are left, the next one first.
+    modules: Vec<usize>,
     /// Failures of the present module since it last passed its probation.
     failures: u32,
     /// How often in a row its checkpoints were not the certified ones. Time does not mend that.
@@ -46,12 +45,22 @@ pub enum Step {
 impl Ladder {
     /// The ladder of a replica with so many modules, its first one included.
     pub fn new(policy: RecoveryPolicy, modules_len: usize) -> Ladder {
-        Ladder { policy, modules_len, module: 0, failures: 0, corruptions: 0, voting_since: None, failed_at: None }
+        let modules = (0..modules_len).collect();
+        Ladder { policy, modules, failures: 0, corruptions: 0, voting_since: None, failed_at: None }
     }
 
     /// The present module's place in the list.
     pub fn module(&self) -> usize {
-        self.module
+        self.modules[0]
+    }
+
+    /// This module takes over, and the one that it replaces becomes the next spare. Returns that one.
+    pub fn promote(&mut self, module: usize) -> usize {
+        let previous = self.module();
+        self.modules.retain(|spare| *spare != module);
+        self.modules.insert(0, module);
+        self.forgive();
+        previous
     }
 
     /// Decides what to do about a failure.
@@ -90,18 +99,23 @@ impl Ladder {
     }
 
     fn next_spare(&mut self) -> Option<Step> {
-        if self.module + 1 >= self.modules_len {
+        if self.modules.len() == 1 {
             return None;
         }
-        self.module += 1;
-        self.failures = 0;
-        self.corruptions = 0;
-        self.failed_at = None;
+        self.modules.remove(0);
+        self.forgive();
         Some(self.start(Rung::Spare, Duration::ZERO))
     }
 
+    /// Another module has done nothing wrong yet.
+    fn forgive(&mut self) {
+        self.failures = 0;
+        self.corruptions = 0;
+        self.failed_at = None;
+    }
+
     fn start(&self, rung: Rung, pause: Duration) -> Step {
-        Step::Start { module: self.module, rung, pause }
+        Step::Start { module: self.module(), rung, pause }
     }
 }
 
@@ -176,6 +190,19 @@ mod tests {
             })
             .collect();
         assert_eq!(steps[2], Step::Quarantine);
+    }
+
+    #[test]
+    fn the_module_that_is_replaced_in_a_swap_is_the_next_spare() {
+        let mut ladder = ladder(2);
+        ladder.next(&trap(7), seconds(1));
+        assert_eq!(ladder.promote(2), 0);
+        assert_eq!(ladder.module(), 2);
+        assert_eq!(ladder.next(&trap(7), seconds(1)), start(2, Rung::Reinstantiate, 0), "it is another module");
+        assert_eq!(ladder.next(&trap(7), seconds(1)), start(0, Rung::Spare, 0));
+        assert_eq!(ladder.promote(1), 0, "a spare takes over before its turn");
+        ladder.next(&trap(8), seconds(1));
+        assert_eq!(ladder.next(&trap(8), seconds(1)), start(0, Rung::Spare, 0));
     }
 
     #[test]

@@ -128,6 +128,19 @@ pub const FAULTS_LEN_MAX: usize = 64;
 /// How often a node tells the front end how often its faults have struck, while they strike.
 pub const FAULT_REPORT_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Most modules that a replica manager holds: its own, its spares, and those that came in swaps. Each keeps its compiled code in memory.
+pub const MODULES_LEN_MAX: usize = 64;
+
+/// How far a shadow may be behind the replica when it takes over. The replica does not vote until it has executed these.
+pub const SHADOW_LAG_MAX: u64 = 64;
+
+/// How often a shadow is started, since the log that it follows was cut off behind it, before it counts as too slow.
+pub const SHADOW_STARTS_MAX: u32 = 5;
+
+/// Most outcomes of a shadow that wait at the front end for one to be released. A shadow is never ahead of its replica, so this many
+/// are as many as are ordered and not concluded.
+pub const SHADOW_REPLIES_LEN_MAX: usize = PENDING_LEN_MAX;
+
 /// How often a node tells the front end how far it is.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -7,6 +7,7 @@ use crate::market::{Digest, GuestFault, Outcome, Request};
 use super::event::Event;
 use super::fault::{Fault, FaultId};
 use super::id::{Incarnation, NodeId, ReplicaId, RequestId, Round, SequenceNumber};
+use super::swap::{Candidate, Stage, SwapId};
 use super::time::Instant;
 
 /// What can be given a place in the total order.
@@ -261,6 +262,39 @@ pub enum Message {
         /// Why it cannot strike at all, in words.
         refused: Option<String>,
     },
+    /// Front end to replica manager: have this module follow the order as a shadow of the replica.
+    Swap {
+        /// To be named in all that is said of it. An earlier swap of the replica is given up.
+        swap: SwapId,
+        /// The module.
+        candidate: Candidate,
+    },
+    /// Replica manager to front end: how far a swap is.
+    SwapReport {
+        /// Which one.
+        swap: SwapId,
+        /// How far.
+        stage: Stage,
+    },
+    /// Replica manager to front end: a shadow's outcome.
+    ShadowReply {
+        /// Of which swap.
+        swap: SwapId,
+        /// Of which order.
+        sequence: SequenceNumber,
+        /// What the shadow answers.
+        response: Response,
+    },
+    /// Front end to replica manager: enough outcomes were right, so the shadow becomes the replica's module.
+    Promote {
+        /// Of which swap.
+        swap: SwapId,
+    },
+    /// Front end to replica manager: the swap is given up.
+    EndSwap {
+        /// Which one.
+        swap: SwapId,
+    },
 }
 
 /// What a front end says of one reply of one life of a replica.
@@ -306,6 +340,11 @@ impl Message {
             Message::AddFault { .. } => "add-fault",
             Message::RemoveFault { .. } => "remove-fault",
             Message::FaultReport { .. } => "fault-report",
+            Message::Swap { .. } => "swap",
+            Message::SwapReport { .. } => "swap-report",
+            Message::ShadowReply { .. } => "shadow-reply",
+            Message::Promote { .. } => "promote",
+            Message::EndSwap { .. } => "end-swap",
         }
     }
 }

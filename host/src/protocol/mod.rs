@@ -39,5 +39,6 @@ pub mod replica_manager;
 pub mod sequencer;
 pub mod sessions;
 pub mod strikes;
+pub mod swap;
 pub mod time;
 pub mod wire;

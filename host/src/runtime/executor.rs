@@ -141,6 +141,12 @@ impl<M: Module + Send + 'static> Executor<M> {
         self.hand_over(Job::Start { incarnation, module, state });
     }
 
+    /// The instance, at which nothing waits, goes on as another life.
+    pub fn rename(&mut self, incarnation: Incarnation) {
+        self.wanted.store(incarnation.0, Ordering::Relaxed);
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).incarnation = incarnation;
+    }
+
     /// Takes one run. Returns its results if it was executed at once, which `may_wait` forbids; otherwise [`Executor::next`] will.
     pub fn submit(&mut self, incarnation: Incarnation, run: Vec<Task>, may_wait: bool) -> Option<RunResults> {
         let is_short = run.len() <= AT_ONCE_LEN_MAX && run.iter().all(|task| !task.checkpoint);

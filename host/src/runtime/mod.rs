@@ -11,6 +11,8 @@ pub mod injection;
 pub mod log;
 pub mod network;
 pub mod node;
+pub mod replica;
 pub mod restarts;
+pub mod shadow;
 pub mod stop;
 pub mod up;

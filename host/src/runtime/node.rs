@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use tokio::net::{TcpListener, UdpSocket};
 
@@ -14,21 +13,17 @@ use crate::config::{ClusterConfig, ModuleSource};
 use crate::protocol::event::Event;
 use crate::protocol::front_end::{self, FrontEnd, FrontEndConfig};
 use crate::protocol::id::{NodeId, ReplicaId};
-use crate::protocol::message::Message;
-use crate::protocol::record::Recovered;
-use crate::protocol::replica_manager::{self, ReplicaManager, ReplicaManagerConfig};
+use crate::protocol::replica_manager::ReplicaManagerConfig;
 use crate::protocol::sequencer::{self, Sequencer};
-use crate::protocol::time::Instant;
-use crate::sandbox::{Engine, Instance, LoadError, LoadedModule, SandboxError, SandboxLimits, reference_module};
+use crate::sandbox::{Engine, LoadError, LoadedModule, SandboxError, SandboxLimits, reference_module};
 
 use super::clock::Clock;
 use super::connections::Connections;
 use super::directory::{DirectoryError, read_key};
-use super::executor::{Answer, Executor};
-use super::guest_log::GuestLines;
-use super::injection::{Injected, Injection, ModuleFaults};
+use super::injection::Injection;
 use super::log::Log;
 use super::network::Network;
+use super::replica::ReplicaDriver;
 use super::stop::Stop;
 
 /// What a front end prints on standard output when every node has been heard of, followed by its client address.
@@ -114,7 +109,8 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
                 run_sequencer(network, config.replicas.len()).await
             }
             NodeId::ReplicaManager(replica) => {
-                let modules = load_modules(&config, replica)?;
+                let engine = Engine::new(sandbox_limits(&config))?;
+                let modules = load_modules(&engine, &config, replica)?;
                 network.log.info(format_args!("listening udp={address} module={}", modules[0].digest().short()));
                 let core_config = ReplicaManagerConfig {
                     replica,
@@ -125,7 +121,8 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
                     recovery: config.recovery,
                     process: std::process::id(),
                 };
-                run_replica_manager(network, core_config, modules, config.module_limits.fuel_per_call).await
+                let driver = ReplicaDriver::new(network, core_config, engine, modules);
+                driver.run().await
             }
         }
     };
@@ -154,10 +151,9 @@ pub fn load(engine: &Engine, source: &ModuleSource) -> Result<LoadedModule, Load
 }
 
 /// The module of a replica, and its spares.
-fn load_modules(config: &ClusterConfig, replica: ReplicaId) -> Result<Vec<LoadedModule>, NodeError> {
-    let engine = Engine::new(sandbox_limits(config))?;
+fn load_modules(engine: &Engine, config: &ClusterConfig, replica: ReplicaId) -> Result<Vec<LoadedModule>, NodeError> {
     let replica = &config.replicas[replica.index()];
-    let loaded = std::iter::once(&replica.module).chain(&replica.spares).map(|source| load(&engine, source));
+    let loaded = std::iter::once(&replica.module).chain(&replica.spares).map(|source| load(engine, source));
     Ok(loaded.collect::<Result<_, _>>()?)
 }
 
@@ -181,95 +177,6 @@ fn drain_sequencer(core: &mut Sequencer, network: &mut Network) {
         match output {
             sequencer::Output::Transmit { to, message } => network.send(to, &message),
             sequencer::Output::Event(event) => log(&mut network.log, &event),
-        }
-    }
-}
-
-/// What calls a replica's modules, with the faults that were asked for around them.
-type ModuleExecutor = Executor<Injected<Instance>>;
-
-async fn run_replica_manager(
-    mut network: Network,
-    config: ReplicaManagerConfig,
-    modules: Vec<LoadedModule>,
-    fuel_per_call: u64,
-) -> Result<(), NodeError> {
-    let mut core = ReplicaManager::new(config, Recovered::default(), network.now());
-    let mut guest_lines = GuestLines::new(network.node(), network.clock());
-    let sinks = guest_lines.sinks();
-    let faults = network.module_faults();
-    let around = Arc::clone(&faults);
-    let instantiate = move |module: usize| Ok(around.around(modules[module].instantiate_with_log(sinks())?));
-    let mut executor = Executor::start(instantiate, fuel_per_call, network.clock());
-    loop {
-        let answer = tokio::select! {
-            () = network.wait(core.poll_timeout()) => None,
-            // Replies that the front end does not take yet stay with the executor, which then waits as well.
-            answer = executor.next(), if !network.is_backlogged(NodeId::FrontEnd) => Some(answer),
-        };
-        let now = network.receive();
-        if let Some(answer) = answer {
-            take_in(answer, &mut core, &mut network, &mut executor, &faults, now);
-        }
-        while !network.is_backlogged(NodeId::FrontEnd)
-            && let Some(answer) = executor.try_next()
-        {
-            take_in(answer, &mut core, &mut network, &mut executor, &faults, now);
-        }
-        while let Some((from, message)) = next_message(&core, &mut network) {
-            core.handle_message(from, message, now);
-            drain_replica_manager(&mut core, &mut network, &mut executor, &faults, now);
-        }
-        core.handle_timeout(now);
-        drain_replica_manager(&mut core, &mut network, &mut executor, &faults, now);
-        network.flush();
-        guest_lines.write();
-    }
-}
-
-/// The next message that the core has room for: the sequencer's wait in their channel while too many orders wait here.
-fn next_message(core: &ReplicaManager, network: &mut Network) -> Option<(NodeId, Message)> {
-    let passed_over = core.is_saturated().then_some(NodeId::Sequencer);
-    network.poll_message(passed_over)
-}
-
-fn take_in(
-    answer: Answer,
-    core: &mut ReplicaManager,
-    network: &mut Network,
-    executor: &mut ModuleExecutor,
-    faults: &ModuleFaults,
-    now: Instant,
-) {
-    match answer {
-        Answer::Started(incarnation, started) => core.handle_started(incarnation, started, now),
-        Answer::Executed(incarnation, results) => core.handle_executed(incarnation, results, now),
-    }
-    drain_replica_manager(core, network, executor, faults, now);
-}
-
-fn drain_replica_manager(
-    core: &mut ReplicaManager,
-    network: &mut Network,
-    executor: &mut ModuleExecutor,
-    faults: &ModuleFaults,
-    now: Instant,
-) {
-    while let Some(output) = core.poll_output() {
-        match output {
-            // Nothing outlives this process.
-            replica_manager::Output::Persist(_) => {}
-            replica_manager::Output::Transmit { to, message } => network.send(to, &message),
-            replica_manager::Output::Start { incarnation, module, state } => {
-                faults.give_up();
-                executor.begin(incarnation, module, state);
-            }
-            replica_manager::Output::Execute { incarnation, run } => {
-                if let Some(results) = executor.submit(incarnation, run, faults.may_wait()) {
-                    core.handle_executed(incarnation, results, now);
-                }
-            }
-            replica_manager::Output::Event(event) => log(&mut network.log, &event),
         }
     }
 }
@@ -337,7 +244,8 @@ fn tell_supervisor(event: &Event, client_address: SocketAddr) {
     };
 }
 
-fn log(log: &mut Log, event: &Event) {
+/// Logs an event, louder if somebody may want to look into it.
+pub(super) fn log(log: &mut Log, event: &Event) {
     if event.is_warning() { log.warn(event) } else { log.info(event) }
 }
 

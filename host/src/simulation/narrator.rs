@@ -114,6 +114,11 @@ fn message_words(message: &Message, to: Recipients) -> Option<String> {
         | Message::Joined { .. }
         | Message::AddFault { .. }
         | Message::RemoveFault { .. }
-        | Message::FaultReport { .. } => None,
+        | Message::FaultReport { .. }
+        | Message::Swap { .. }
+        | Message::SwapReport { .. }
+        | Message::ShadowReply { .. }
+        | Message::Promote { .. }
+        | Message::EndSwap { .. } => None,
     }
 }

@@ -149,6 +149,11 @@ impl Node {
                 }
                 replica_manager::Output::Execute { incarnation, run } => Output::Execute(incarnation, run),
                 replica_manager::Output::Event(event) => Output::Event(event),
+                replica_manager::Output::Load { .. }
+                | replica_manager::Output::StartShadow { .. }
+                | replica_manager::Output::ExecuteShadow { .. }
+                | replica_manager::Output::Promote { .. }
+                | replica_manager::Output::StopShadow { .. } => panic!("no swap is asked for here"),
             },
         })
     }

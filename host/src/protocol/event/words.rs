@@ -92,6 +92,22 @@ impl fmt::Display for Event {
             Event::FaultOver { id, node, refused: Some(words), .. } => {
                 write!(f, "fault refused id={id} node={node} reason={words:?}")
             }
+            Event::ShadowStarted { replica, module, checkpoint } => {
+                write!(
+                    f,
+                    "shadow follows the order replica={replica} module={} checkpoint={checkpoint}",
+                    module.short()
+                )
+            }
+            Event::Swapped { replica, incarnation, sequence, module, previous } => {
+                let (module, previous) = (module.short(), previous.short());
+                write!(
+                    f,
+                    "swapped its module replica={replica} incarnation={incarnation} seq={sequence} module={module} \
+                     previous={previous}"
+                )
+            }
+            Event::SwapFailed { replica, reason } => write!(f, "swap failed replica={replica} reason={reason:?}"),
             Event::TimedOut { sequence: Some(sequence) } => write!(f, "timed out seq={sequence}"),
             Event::TimedOut { sequence: None } => write!(f, "timed out before it was ordered"),
             Event::Ignored { from, message, reason } => write!(f, "ignored {message} from={from} reason={reason:?}"),

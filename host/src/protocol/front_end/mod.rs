@@ -11,6 +11,7 @@
 //! | `status.rs` | how the nodes are |
 //! | `rejoining.rs` | what it tells, and does, when the process of another node is new |
 //! | `faults.rs` | faults that were asked for |
+//! | `swaps.rs` | modules that are to take over, and whether their outcomes are right |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use super::event::Event;
 use super::event_log::EventLog;
 use super::id::{ClientId, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
 use super::ledger::{Asked, Conclusion, Ledger, ReplyRecord};
-use super::limits::{EVENTS_LEN_MAX, LEDGER_LEN_MAX, PENDING_LEN_MAX};
+use super::limits::{EVENTS_LEN_MAX, LEDGER_LEN_MAX, PENDING_LEN_MAX, SHADOW_REPLIES_LEN_MAX};
 use super::message::{Certificate, Command, Message, Progress, Reply, Response};
 use super::policy::SuspicionPolicy;
 use super::quorum::Tolerance;
@@ -35,9 +36,11 @@ mod judging;
 mod rejoining;
 mod releasing;
 mod status;
+mod swaps;
 
 use faults::FaultBoard;
 use judging::Judging;
+use swaps::SwapBoard;
 
 /// The client under which the front end itself has barriers ordered, when a replica manager needs a checkpoint.
 const CHECKPOINT_CLIENT: ClientId = ClientId(u64::MAX);
@@ -77,6 +80,7 @@ pub struct FrontEnd {
     certifier: Certifier,
     events: EventLog,
     faults: FaultBoard,
+    swaps: SwapBoard,
     /// The barrier that was asked for by a replica manager and is not concluded yet, and how many there have been.
     checkpoint: Option<RequestId>,
     /// Another one is needed after it: whoever asked meanwhile may have been too late for it.
@@ -135,6 +139,7 @@ impl FrontEnd {
             certifier: Certifier::new(config.tolerance.quorum(), config.replicas_len),
             events: EventLog::default(),
             faults: FaultBoard::default(),
+            swaps: SwapBoard::default(),
             checkpoint: None,
             checkpoint_again: false,
             checkpoints_len: 0,
@@ -167,6 +172,7 @@ impl FrontEnd {
                 self.answer(connection, number, ServerBody::Events(events));
             }
             ClientMessage::Faults { number, ask } => self.on_faults(connection, number, ask, now),
+            ClientMessage::Swap { number, ask } => self.on_swap_ask(connection, number, ask, now),
             ClientMessage::Why { number, sequence } => {
                 let why = self.why(SequenceNumber(sequence));
                 self.answer(connection, number, ServerBody::Why(why));
@@ -197,6 +203,12 @@ impl FrontEnd {
                 self.on_checkpoint_vote(voter, sequence, digest, now);
             }
             (NodeId::ReplicaManager(replica), Message::Join) => self.on_join(replica, now),
+            (NodeId::ReplicaManager(replica), Message::SwapReport { swap, stage }) => {
+                self.on_swap_report(replica, swap, stage);
+            }
+            (NodeId::ReplicaManager(replica), Message::ShadowReply { swap, sequence, response }) => {
+                self.on_shadow_reply(replica, swap, sequence, response, now);
+            }
             (NodeId::ReplicaManager(_), Message::WantCheckpoint) => self.on_want_checkpoint(now),
             (_, Message::Event { at, event }) => self.events.push(from, at, *event),
             (_, Message::FaultReport { id, fired, is_over, refused }) => {
@@ -229,12 +241,13 @@ impl FrontEnd {
     }
 
     /// Every queue that others can make grow: what it holds, how long it is, and its bound.
-    pub fn queues(&self) -> [(&'static str, usize, usize); 4] {
+    pub fn queues(&self) -> [(&'static str, usize, usize); 5] {
         [
             ("pending requests", self.pending.len(), PENDING_LEN_MAX),
             ("ledger records", self.ledger.len(), LEDGER_LEN_MAX),
             ("orders that are not judged", self.judging.awaited_len(), LEDGER_LEN_MAX),
             ("events", self.events.len(), EVENTS_LEN_MAX),
+            ("outcomes of shadows", self.swaps.waiting_len(), SHADOW_REPLIES_LEN_MAX),
         ]
     }
 

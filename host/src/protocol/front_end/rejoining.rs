@@ -23,6 +23,7 @@ impl FrontEnd {
         let told = self.heartbeats.values().map(|(progress, _)| progress.delivered);
         let ordered = told.fold(recorded, SequenceNumber::max);
         self.transmit(Recipients::One(node), Message::Joined { last, ordered });
+        self.on_shadow_gone(replica, now);
         self.repeat_suspicions(replica);
         self.renew_faults(node, now);
         self.judge_all(now);

@@ -23,6 +23,9 @@ impl FrontEnd {
             Command::Barrier | Command::Void => self.conclude_barrier(sequence, asked.id, now),
             Command::Request(_) => self.conclude_request(sequence, asked.id, now),
         }
+        if self.swaps.is_awaiting(sequence) {
+            self.compare_shadows(sequence, now);
+        }
     }
 
     /// Nobody here waits for this order, which may be that of an earlier front end. Replicas may wait for it to become void.

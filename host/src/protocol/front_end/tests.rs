@@ -11,6 +11,7 @@ use crate::protocol::message::{Charge, Phase};
 mod history;
 mod restarts;
 mod suspicions;
+mod swaps;
 
 /// A front end of three replicas with one client connected.
 struct Bench {

@@ -11,6 +11,7 @@ use crate::protocol::id::{Incarnation, NodeId, Round, SequenceNumber};
 use crate::protocol::limits::{DELIVERED_LEN_MAX, LOG_LEN_MAX, REPLAY_RUN_LEN_MAX, RUN_LEN_MAX, RUNS_LEN_MAX};
 use crate::protocol::message::{Command, Message, Order, Phase, Progress, Reply, Response};
 use crate::protocol::mutation::{self, Mutation};
+use crate::protocol::order_log::OrderLog;
 use crate::protocol::recipients::Recipients;
 use crate::protocol::record::Record;
 use crate::protocol::time::Instant;
@@ -65,6 +66,52 @@ impl Execution {
         self.awaits_checkpoint
     }
 
+    /// Whether nothing is in progress.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_progress.is_empty()
+    }
+
+    /// The next tasks of a shadow, up to this place. It takes no checkpoints, and nobody asks it what it has executed before.
+    pub(super) fn take_shadow_run(&mut self, log: &OrderLog, up_to: SequenceNumber, len_max: usize) -> Vec<Task> {
+        let mut run = Vec::new();
+        while run.len() < len_max && self.cursor < up_to {
+            let Some(order) = log.order(self.cursor.next()).copied() else { break };
+            let execute = match order.command {
+                Command::Request(_) => self.tables.admissions.admit(order.id, order.sequence),
+                Command::Barrier | Command::Void => false,
+            };
+            if execute {
+                run.push(Task { order, execute, checkpoint: false });
+            }
+            self.cursor = order.sequence;
+            self.in_progress.push_back(Step { order, at_executor: execute });
+        }
+        self.pass_over_repeated();
+        if !run.is_empty() {
+            self.runs.push_back(run.len());
+        }
+        run
+    }
+
+    /// The order that a shadow has executed now; nothing if it was not asked for any.
+    pub(super) fn shadow_executed(&mut self) -> Option<Order> {
+        let owed = self.runs.front_mut()?;
+        *owed -= 1;
+        if *owed == 0 {
+            self.runs.pop_front();
+        }
+        let step = self.in_progress.pop_front().expect("every order of a run is in progress");
+        self.executed = step.order.sequence;
+        self.pass_over_repeated();
+        Some(step.order)
+    }
+
+    fn pass_over_repeated(&mut self) {
+        while let Some(step) = self.in_progress.pop_front_if(|step| !step.at_executor) {
+            self.executed = step.order.sequence;
+        }
+    }
+
     /// Forgets what is at the executor; this life has ended.
     pub(super) fn stop(&mut self) {
         self.in_progress.clear();
@@ -102,6 +149,7 @@ impl ReplicaManager {
         self.reply_to_repeated();
         self.start_runs();
         self.check_caught_up(now);
+        self.run_shadow(now);
     }
 
     /// Whether so many orders wait that the driver should leave the sequencer's further messages in their channel.

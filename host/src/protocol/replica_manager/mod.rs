@@ -12,6 +12,7 @@
 //! | `checkpoints.rs` | takes checkpoints, has them certified, keeps the last ones |
 //! | `catch_up.rs` | fetches from other managers what this one is missing, and serves them |
 //! | `watching.rs` | accusations, suspicions and votes |
+//! | `swapping.rs` | another module for the replica, first as its shadow |
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -34,12 +35,14 @@ use super::quorum::Tolerance;
 use super::recipients::Recipients;
 use super::record::{Record, Recovered};
 use super::strikes::Strikes;
+use super::swap::SwapId;
 use super::time::{Instant, earliest};
 
 mod catch_up;
 mod checkpoints;
 mod delivery;
 mod recovery;
+mod swapping;
 mod watching;
 
 #[cfg(test)]
@@ -48,6 +51,7 @@ mod tests;
 use catch_up::Fetch;
 use delivery::Execution;
 use recovery::Life;
+use swapping::Swap;
 
 /// What a replica manager has to know of its cluster and its replica.
 #[derive(Clone, Debug)]
@@ -95,6 +99,9 @@ pub struct ReplicaManager {
     /// The checkpoint that another manager is fetching, encoded.
     served: Option<(SequenceNumber, Vec<u8>)>,
     ladder: Ladder,
+    swap: Option<Swap>,
+    /// The module that the last swap has replaced, by its place in the list.
+    previous: Option<usize>,
     strikes: Strikes,
     watch: Watch,
     watch_at: Option<Instant>,
@@ -161,6 +168,45 @@ pub enum Output {
         /// What to do.
         run: Vec<Task>,
     },
+    /// Load a module from a file, put it at the end of the list of modules, and answer with [`ReplicaManager::handle_loaded`]. It may take
+    /// long, and must keep nobody waiting.
+    Load {
+        /// For which swap.
+        swap: SwapId,
+        /// The file's absolute path.
+        path: String,
+        /// The digest that its bytes must have.
+        digest: Digest,
+    },
+    /// Drop the shadow there is, if there is one; make an instance of this module beside the replica's own, have it import the state if
+    /// there is one, and answer with [`ReplicaManager::handle_shadow_started`].
+    StartShadow {
+        /// For which swap.
+        swap: SwapId,
+        /// The module's place in the list.
+        module: usize,
+        /// What it begins with; an empty market otherwise.
+        state: Option<Arc<MarketState>>,
+    },
+    /// As [`Output::Execute`], by the shadow; to be answered with [`ReplicaManager::handle_shadow_executed`].
+    ExecuteShadow {
+        /// For which swap.
+        swap: SwapId,
+        /// What to do.
+        run: Vec<Task>,
+    },
+    /// The shadow, at which nothing waits, is the replica's instance from now on, in this life. What the old one still does is given up.
+    Promote {
+        /// Of which swap.
+        swap: SwapId,
+        /// The new life.
+        incarnation: Incarnation,
+    },
+    /// Drop the shadow.
+    StopShadow {
+        /// Of which swap.
+        swap: SwapId,
+    },
     /// Log an event.
     Event(Event),
 }
@@ -189,6 +235,8 @@ impl ReplicaManager {
             fetch: None,
             served: None,
             ladder,
+            swap: None,
+            previous: None,
             strikes: Strikes::default(),
             watch: Watch::new(replica, replicas_len, suspicion),
             watch_at: None,
@@ -208,6 +256,9 @@ impl ReplicaManager {
             (NodeId::Sequencer, Message::FetchEnd { round, ordered }) => self.on_fetch_end(round, ordered, now),
             (NodeId::FrontEnd, Message::Accuse(charge)) => self.on_accuse(charge, now),
             (NodeId::FrontEnd, Message::Suspect(charge)) => self.on_suspect(charge, now),
+            (NodeId::FrontEnd, Message::Swap { swap, candidate }) => self.on_swap(swap, candidate, now),
+            (NodeId::FrontEnd, Message::Promote { swap }) => self.on_promote(swap, now),
+            (NodeId::FrontEnd, Message::EndSwap { swap }) => self.on_end_swap(swap),
             (NodeId::FrontEnd, Message::Void { sequence }) => {
                 self.transmit(Recipients::ReplicaManagers, Message::Void { sequence });
                 self.on_void(sequence, now);
@@ -314,6 +365,7 @@ impl ReplicaManager {
         }
         self.announce(now);
         self.ask_again(now);
+        self.run_shadow(now);
     }
 
     /// Tells all others how far this replica is.

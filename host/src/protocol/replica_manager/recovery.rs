@@ -96,6 +96,13 @@ impl Recovery {
     }
 }
 
+impl Recovery {
+    /// A shadow takes over, which has executed the order up to `executed`; the replica has up to `target`.
+    pub(super) fn of_shadow(executed: SequenceNumber, target: SequenceNumber, now: Instant) -> Recovery {
+        Recovery { checkpoint: executed, target, ..Recovery::new(now) }
+    }
+}
+
 impl ReplicaManager {
     /// Takes in that the module of a life is ready, or could not be started.
     pub fn handle_started(&mut self, incarnation: Incarnation, started: Result<(), StartFailure>, now: Instant) {
@@ -188,7 +195,7 @@ impl ReplicaManager {
     }
 
     /// The life after this one is the present one. It is written down before anybody hears of it, so that no other one has its number.
-    fn count_life(&mut self, last: Incarnation) {
+    pub(super) fn count_life(&mut self, last: Incarnation) {
         self.incarnation = Incarnation(last.0 + 1);
         self.persist(Record::Life(self.incarnation));
     }
@@ -320,7 +327,7 @@ impl ReplicaManager {
             replica,
             incarnation,
             checkpoint: recovery.checkpoint,
-            replayed_len: recovery.target.0 - recovery.checkpoint.0,
+            replayed_len: recovery.target.0.saturating_sub(recovery.checkpoint.0),
             instantiated_after: recovery.ready_after,
             took: now.since(recovery.began_at),
         };
@@ -372,6 +379,7 @@ impl ReplicaManager {
             return;
         }
         self.persist(Record::Void(sequence));
+        self.on_void_of_shadow(sequence, now);
         match self.life {
             Blocked { at, .. } if at == sequence => self.unblock(SequenceNumber(0), now),
             Voting | Replaying(_) if self.execution.cursor >= sequence => self.recover(Cause::Voided(sequence), now),

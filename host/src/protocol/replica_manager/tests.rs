@@ -10,6 +10,7 @@ use crate::protocol::message::{Charge, Command, Response};
 mod durable;
 mod lives;
 mod restarts;
+mod swaps;
 
 /// The manager of replica 1 of three, with what it last handed to the executor.
 struct Bench {
@@ -21,6 +22,9 @@ struct Bench {
     events: Vec<Event>,
     sent: Vec<(Recipients, Message)>,
     starts: Vec<(Incarnation, usize, bool)>,
+    /// What was asked for in a swap, by name, and what its shadow was handed.
+    swap_asks: Vec<&'static str>,
+    shadow_runs: VecDeque<(SwapId, Vec<Task>)>,
     /// What was to be written, with how many messages had been sent before.
     records: Vec<(usize, Record)>,
 }
@@ -79,6 +83,8 @@ impl Bench {
             events: Vec::new(),
             sent: Vec::new(),
             starts: Vec::new(),
+            swap_asks: Vec::new(),
+            shadow_runs: VecDeque::new(),
             records: Vec::new(),
         };
         bench.drain();
@@ -136,6 +142,19 @@ impl Bench {
                 Output::Start { incarnation, module, state } => {
                     self.runs.clear();
                     self.starts.push((incarnation, module, state.is_some()));
+                }
+                Output::Load { .. } => self.swap_asks.push("load"),
+                Output::StartShadow { state, .. } => {
+                    self.swap_asks.push(if state.is_some() { "start with a state" } else { "start" });
+                }
+                Output::ExecuteShadow { swap, run } => self.shadow_runs.push_back((swap, run)),
+                Output::Promote { .. } => {
+                    self.runs.clear();
+                    self.swap_asks.push("promote");
+                }
+                Output::StopShadow { .. } => {
+                    self.shadow_runs.clear();
+                    self.swap_asks.push("stop");
                 }
                 Output::Event(event) => self.events.push(event),
                 Output::Transmit { message: Message::Reply(reply), .. } => {

@@ -19,7 +19,7 @@ mod module;
 mod trigger;
 
 pub use link::Links;
-pub use module::{Injected, ModuleFaults};
+pub use module::{ASLEEP, Injected, ModuleFaults};
 pub use trigger::Trigger;
 
 /// What a node whose process is to be stopped prints on standard output, followed by for how many milliseconds: nobody can resume

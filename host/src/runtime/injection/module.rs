@@ -16,6 +16,9 @@ use crate::runtime::clock::Clock;
 
 use super::Trigger;
 
+/// The life of an instance that faults leave alone.
+pub const ASLEEP: u64 = u64::MAX;
+
 /// The faults of this node's module, shared with the thread that calls it.
 #[derive(Debug)]
 pub struct ModuleFaults {
@@ -84,7 +87,22 @@ impl ModuleFaults {
 
     /// Puts the faults around a new instance.
     pub fn around<M>(self: &Arc<Self>, module: M) -> Injected<M> {
-        Injected { module, life: self.lock().life, faults: Arc::clone(self) }
+        Injected { module, life: Arc::new(AtomicU64::new(self.lock().life)), faults: Arc::clone(self) }
+    }
+
+    /// The same around an instance that faults leave alone as long as its life is [`ASLEEP`].
+    pub fn around_shadow<M>(self: &Arc<Self>, module: M, life: &Arc<AtomicU64>) -> Injected<M> {
+        if life.load(Ordering::Relaxed) != ASLEEP {
+            // It has become the replica's own, and was started anew since.
+            return self.around(module);
+        }
+        Injected { module, life: Arc::clone(life), faults: Arc::clone(self) }
+    }
+
+    /// An instance that slept takes over: faults strike it from now on, and a call of the one before it is given up.
+    pub fn awaken(&self, life: &AtomicU64) {
+        self.give_up();
+        life.store(self.lock().life, Ordering::Relaxed);
     }
 
     /// What strikes at this request.
@@ -138,12 +156,16 @@ impl ModuleFaults {
 #[derive(Debug)]
 pub struct Injected<M> {
     module: M,
-    life: u64,
+    life: Arc<AtomicU64>,
     faults: Arc<ModuleFaults>,
 }
 
 impl<M: Module> Module for Injected<M> {
     fn execute(&mut self, context: Context, request: &Request) -> Result<Outcome, GuestFault> {
+        let life = self.life.load(Ordering::Relaxed);
+        if life == ASLEEP {
+            return self.module.execute(context, request);
+        }
         let newest = self.faults.newest.fetch_max(context.sequence_number, Ordering::Relaxed);
         if !self.faults.any.load(Ordering::Relaxed) || context.sequence_number < newest {
             return self.module.execute(context, request);
@@ -156,7 +178,7 @@ impl<M: Module> Module for Injected<M> {
                 FaultKind::Mute => None,
                 _ => continue,
             };
-            if !self.faults.wait(*id, self.life, until) {
+            if !self.faults.wait(*id, life, until) {
                 return Err(GuestFault::Finished);
             }
         }

@@ -31,6 +31,9 @@ impl Step {
     }
 }
 
+/// The first records that two states do not share: a module's, and the reference market's. A record that only one has comes alone.
+pub type StateDifference = (Option<String>, Option<String>);
+
 /// A history with as few requests as were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shrunk {
@@ -78,6 +81,24 @@ pub fn last_step(requests: &[PastRequest], modules: &[StartModule]) -> Step {
     let mut last = None;
     execute(requests, modules, &mut |step| last = Some(step));
     last.expect("there is a request")
+}
+
+/// Where the state of each module first differs from that of the reference market after all of these requests; nothing where it does not, or
+/// where there is no state to be had.
+pub fn state_differences(requests: &[PastRequest], modules: &[StartModule]) -> Vec<Option<StateDifference>> {
+    let mut reference = NativeMarket::new();
+    for past in requests {
+        reference.execute(past.context(), &past.request).expect("the reference market does not fail");
+    }
+    let expected = reference.export_state().expect("the reference market does not fail");
+    let state = |start: &StartModule| {
+        let mut module = start()?;
+        for past in requests {
+            module.execute(past.context(), &past.request)?;
+        }
+        module.export_state()
+    };
+    modules.iter().map(|start| state(start).ok()?.first_difference(&expected)).collect()
 }
 
 /// The fewest of these requests, the last one among them, after which each of these modules still differs from the reference market at

@@ -1,0 +1,146 @@
+//! Drives a replica manager: its core, its network, and the executors of its module and of a shadow.
+
+use std::sync::Arc;
+
+use crate::protocol::id::NodeId;
+use crate::protocol::message::Message;
+use crate::protocol::record::Recovered;
+use crate::protocol::replica_manager::{Output, ReplicaManager, ReplicaManagerConfig};
+use crate::protocol::time::Instant;
+use crate::sandbox::{Engine, Instance, LoadedModule};
+
+use super::executor::{Answer, Executor};
+use super::guest_log::GuestLines;
+use super::injection::{Injected, ModuleFaults};
+use super::network::Network;
+use super::node::{NodeError, log};
+use super::shadow::{Modules, Shadow, ShadowAnswer};
+
+/// What calls a replica's modules, with the faults that were asked for around them.
+pub(super) type ModuleExecutor = Executor<Injected<Instance>>;
+
+/// A replica manager with all that it needs.
+pub struct ReplicaDriver {
+    core: ReplicaManager,
+    network: Network,
+    executor: ModuleExecutor,
+    shadow: Shadow,
+    faults: Arc<ModuleFaults>,
+    guest_lines: GuestLines,
+}
+
+/// What one turn begins with.
+enum Came {
+    /// A datagram, or the time for something.
+    Network,
+    /// Something of the replica's module.
+    Answer(Answer),
+    /// Something of the module that is to take over.
+    Shadow(ShadowAnswer),
+}
+
+impl ReplicaDriver {
+    /// A replica manager with these modules, the first one and its spares.
+    pub fn new(
+        network: Network,
+        config: ReplicaManagerConfig,
+        engine: Engine,
+        modules: Vec<LoadedModule>,
+    ) -> ReplicaDriver {
+        let core = ReplicaManager::new(config, Recovered::default(), network.now());
+        let guest_lines = GuestLines::new(network.node(), network.clock());
+        let faults = network.module_faults();
+        let modules = Modules::new(modules);
+        let (sinks, around, own) = (guest_lines.sinks(), Arc::clone(&faults), modules.clone());
+        let instantiate = move |module: usize| Ok(around.around(own.get(module).instantiate_with_log(sinks())?));
+        let executor = Executor::start(instantiate, engine.limits().fuel_per_call, network.clock());
+        let shadow = Shadow::new(engine, modules, network.clock());
+        ReplicaDriver { core, network, executor, shadow, faults, guest_lines }
+    }
+
+    /// Turns until the process ends.
+    pub async fn run(mut self) -> Result<(), NodeError> {
+        loop {
+            // Replies that the front end does not take yet stay with the executors, which then wait as well.
+            let takes_replies = !self.network.is_backlogged(NodeId::FrontEnd);
+            let came = tokio::select! {
+                () = self.network.wait(self.core.poll_timeout()) => Came::Network,
+                answer = self.executor.next(), if takes_replies => Came::Answer(answer),
+                answer = self.shadow.next(), if takes_replies => Came::Shadow(answer),
+            };
+            let now = self.network.receive();
+            match came {
+                Came::Network => {}
+                Came::Answer(answer) => self.take_in(answer, now),
+                Came::Shadow(answer) => self.take_in_of_shadow(answer, now),
+            }
+            while !self.network.is_backlogged(NodeId::FrontEnd)
+                && let Some(answer) = self.executor.try_next()
+            {
+                self.take_in(answer, now);
+            }
+            while let Some((from, message)) = self.next_message() {
+                self.core.handle_message(from, message, now);
+                self.drain(now);
+            }
+            self.core.handle_timeout(now);
+            self.drain(now);
+            self.network.flush();
+            self.guest_lines.write();
+        }
+    }
+
+    /// The next message that the core has room for: the sequencer's wait in their channel while too many orders wait here.
+    fn next_message(&mut self) -> Option<(NodeId, Message)> {
+        let passed_over = self.core.is_saturated().then_some(NodeId::Sequencer);
+        self.network.poll_message(passed_over)
+    }
+
+    fn take_in(&mut self, answer: Answer, now: Instant) {
+        match answer {
+            Answer::Started(incarnation, started) => self.core.handle_started(incarnation, started, now),
+            Answer::Executed(incarnation, results) => self.core.handle_executed(incarnation, results, now),
+        }
+        self.drain(now);
+    }
+
+    fn take_in_of_shadow(&mut self, answer: ShadowAnswer, now: Instant) {
+        match answer {
+            ShadowAnswer::Loaded(swap, loaded) => self.core.handle_loaded(swap, loaded, now),
+            ShadowAnswer::Started(swap, started) => self.core.handle_shadow_started(swap, started, now),
+            ShadowAnswer::Executed(swap, results) => self.core.handle_shadow_executed(swap, results, now),
+        }
+        self.drain(now);
+    }
+
+    fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                // Nothing outlives this process.
+                Output::Persist(_) => {}
+                Output::Transmit { to, message } => self.network.send(to, &message),
+                Output::Start { incarnation, module, state } => {
+                    self.faults.give_up();
+                    self.executor.begin(incarnation, module, state);
+                }
+                Output::Execute { incarnation, run } => {
+                    if let Some(results) = self.executor.submit(incarnation, run, self.faults.may_wait()) {
+                        self.core.handle_executed(incarnation, results, now);
+                    }
+                }
+                Output::Load { swap, path, digest } => self.shadow.load(swap, path, digest),
+                Output::StartShadow { swap, module, state } => {
+                    self.shadow.start(swap, module, state, &self.faults, &self.guest_lines);
+                }
+                Output::ExecuteShadow { swap, run } => self.shadow.execute(swap, run),
+                Output::Promote { swap, incarnation } => {
+                    if let Some(executor) = self.shadow.take(swap, incarnation, &self.faults) {
+                        self.executor = executor;
+                    }
+                }
+                Output::StopShadow { swap } => self.shadow.stop(swap),
+                Output::Event(event) => log(&mut self.network.log, &event),
+            }
+        }
+    }
+}
