@@ -40,8 +40,13 @@ pub struct Import {
 pub enum Violation {
     /// It does not export this.
     Missing {
-        /// An interface, or an interface and a function of it.
+        /// An interface and a function of it.
         name: String,
+    },
+    /// It does not export the contract's interface at all.
+    OtherWorld {
+        /// What it exports instead, at most [`EXPORTS_TOLD_MAX`] of it.
+        exports: Vec<String>,
     },
     /// It exports the contract of another version.
     OtherVersion {
@@ -60,6 +65,9 @@ pub enum Violation {
         difference: String,
     },
 }
+
+/// Exports that are named of a component of another world; it controls how many there are.
+const EXPORTS_TOLD_MAX: usize = 5;
 
 /// Checks a component against the contract. An error says that the bytes are no component at all; whether a component meets
 /// the contract is in the report.
@@ -92,6 +100,20 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Violation::Missing { name } => write!(f, "does not export {name}"),
+            Violation::OtherWorld { exports } => {
+                write!(f, "does not export the interface {MARKET_INTERFACE}: ")?;
+                let build = "build it for the world `replica` of wit/replica.wit";
+                match exports.as_slice() {
+                    [] => write!(f, "it exports nothing; {build}, and export what implements it (in Rust, `export!`)"),
+                    [one] if one.starts_with("wasi:cli/run@") => {
+                        write!(f, "it is a program with a `main`, of the world wasi:cli/command; {build}, as a library")
+                    }
+                    [one] if one.starts_with("wasi:http/incoming-handler@") => {
+                        write!(f, "it is an HTTP service, of the world wasi:http/proxy; {build}")
+                    }
+                    many => write!(f, "it was built for another world, and exports {}; {build}", many.join(", ")),
+                }
+            }
             Violation::OtherVersion { name } => {
                 write!(f, "exports {name}; this host speaks {CONTRACT_VERSION}: build against its wit/replica.wit")
             }
@@ -176,7 +198,8 @@ pub(super) fn report_on(engine: &wasmtime::Engine, component: &Component) -> Con
         }
     }
     if !found {
-        report.violations.push(Violation::Missing { name: format!("the interface {MARKET_INTERFACE}") });
+        let exports = report.foreign_exports.iter().take(EXPORTS_TOLD_MAX).cloned().collect();
+        report.violations.push(Violation::OtherWorld { exports });
     }
     report
 }

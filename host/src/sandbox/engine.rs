@@ -13,13 +13,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, OptLevel};
+use wasmtime::{Config, OptLevel, WasmBacktraceDetails};
 
 use super::bindings;
 use super::bindings::dsms::replica::log::Level;
 use super::cache::{Cache, CacheStatus};
 use super::contract;
 use super::error::{LoadError, SandboxError};
+use super::fault::FRAMES_MAX;
 use super::host_state::{HostState, charge};
 use super::limits::SandboxLimits;
 use super::loaded::{LoadedModule, Origin};
@@ -132,8 +133,10 @@ fn config(limits: &SandboxLimits) -> Config {
         .max_wasm_stack(limits.stack_bytes_max)
         // No call is asynchronous, but wasmtime wants room for the stack of one.
         .async_stack_size(limits.stack_bytes_max + (1 << 20))
-        // A trap is told by its name. Backtraces and the tables behind them would only make compiled code larger.
-        .wasm_backtrace_max_frames(None::<NonZeroUsize>)
+        // A trap is told by its name and the functions it happened in. The tables that lead to source lines would only make
+        // compiled code larger: modules are built without what they point to.
+        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES_MAX))
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .generate_address_map(false)
         .native_unwind_info(false);
     config

@@ -72,7 +72,7 @@ impl Instance {
         let answer = run(live.replica.dsms_replica_market(), store);
         store.data_mut().log.end_call();
         self.fuel_of_last_call = allowance.fuel - store.get_fuel().expect("the engine meters fuel");
-        let answer = answer.map_err(|error| fault_of(&error, allowance, &store.data().log.last_words()));
+        let answer = answer.map_err(|error| fault_of(&error, allowance, &store.data().log));
         answer.map_err(|fault| self.finish(fault))
     }
 

@@ -12,7 +12,7 @@ use super::host_state::HostState;
 use super::instance::Instance;
 use super::limits::{HANDLES_MAX, Meter, SandboxLimits};
 use super::log::{GuestLog, LogSink};
-use super::random::VirtualRandom;
+use super::random::{Seeds, VirtualRandom};
 use crate::market::{Context, Digest, GuestFault};
 
 /// Where compiled code came from.
@@ -30,7 +30,7 @@ pub struct LoadedModule {
     pre: ReplicaPre<HostState>,
     limits: Arc<SandboxLimits>,
     about: Arc<About>,
-    seed: [u8; 32],
+    seeds: Seeds,
 }
 
 #[derive(Debug)]
@@ -52,8 +52,8 @@ impl LoadedModule {
     ) -> LoadedModule {
         // Instantiating finds the image of the initial memory ready. Should there be no memory for one, it copies instead.
         let _ = pre.instance_pre().component().initialize_copy_on_write_image();
-        let seed = *blake3::hash(b"dsms replica").as_bytes();
-        LoadedModule { pre, limits, about: Arc::new(About { digest, origin, len, report }), seed }
+        let about = Arc::new(About { digest, origin, len, report });
+        LoadedModule { pre, limits, about, seeds: Seeds::default() }
     }
 
     /// The module's identity: the digest of its bytes.
@@ -77,9 +77,14 @@ impl LoadedModule {
     }
 
     /// The same module with other random bytes. Replicas that share a seed and a sequence number draw the same.
-    pub fn with_seed(mut self, seed: [u8; 32]) -> LoadedModule {
-        self.seed = seed;
+    pub fn with_seeds(mut self, seeds: Seeds) -> LoadedModule {
+        self.seeds = seeds;
         self
+    }
+
+    /// The limits that its instances run under.
+    pub fn limits(&self) -> &SandboxLimits {
+        &self.limits
     }
 
     /// Starts an instance whose log goes nowhere.
@@ -91,7 +96,7 @@ impl LoadedModule {
     pub fn instantiate_with_log(&self, sink: LogSink) -> Result<Instance, GuestFault> {
         let state = HostState {
             context: Context { sequence_number: 0, time_ms: 0 },
-            random: VirtualRandom::new(self.seed),
+            random: VirtualRandom::new(self.seeds),
             log: GuestLog::new(sink, self.limits.log_bytes_per_call_max),
             meter: Meter::new(&self.limits),
         };
@@ -105,7 +110,7 @@ impl LoadedModule {
         store.data_mut().log.end_call();
         match started {
             Ok(replica) => Ok(Instance::new(store, replica, Arc::clone(&self.limits))),
-            Err(error) => Err(fault_of(&error, allowance, &store.data().log.last_words())),
+            Err(error) => Err(fault_of(&error, allowance, &store.data().log)),
         }
     }
 }

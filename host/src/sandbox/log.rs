@@ -6,8 +6,11 @@
 
 use std::fmt;
 
-/// How much of the end of standard error a fault quotes, in bytes. A panic message with its place fits.
-const LAST_WORDS_BYTES_MAX: usize = 512;
+use super::last_words;
+
+/// How much of the end of standard error is kept to find out why the guest ended, in bytes. A message with the hundred frames
+/// that an interpreter prints below it fits.
+const LAST_WORDS_BYTES_MAX: usize = 8 << 10;
 
 /// Counted for each line beside its text, so that empty lines are bounded as well.
 const LINE_OVERHEAD_BYTES: usize = 16;
@@ -136,13 +139,9 @@ impl GuestLog {
         }
     }
 
-    /// The end of what the guest printed to standard error in this call, on one line; empty when it printed nothing.
+    /// Why the guest ended, by what it printed to its standard error in this call; empty when it printed nothing.
     pub(super) fn last_words(&self) -> String {
-        let words = String::from_utf8_lossy(&self.last_words);
-        let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
-        // Rust's runtime ends every panic with this advice, which is of no use inside a sandbox.
-        let lines: Vec<&str> = lines.filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE")).collect();
-        lines.join("; ")
+        last_words::digest(&String::from_utf8_lossy(&self.last_words))
     }
 
     fn remember_last_words(&mut self, bytes: &[u8]) {
@@ -244,12 +243,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_words_are_the_end_of_standard_error_on_one_line() {
+    fn the_last_words_come_from_the_end_of_standard_error() {
         let (mut log, _lines) = log_of(10);
-        log.print(StandardStream::Err, &[b'x'; 10_000]);
-        log.print(StandardStream::Err, b"\npanicked at src/lib.rs:1:2:\nboom\nnote: run with `RUST_BACKTRACE=1`\n");
-        let words = log.last_words();
-        assert!(words.len() <= LAST_WORDS_BYTES_MAX + 8, "{words}");
-        assert!(words.ends_with("x; panicked at src/lib.rs:1:2:; boom"), "{words}");
+        log.print(StandardStream::Err, &[b'x'; 100_000]);
+        log.print(StandardStream::Err, b"\nthread '<unnamed>' panicked at src/lib.rs:1:2:\nboom\n");
+        assert_eq!(log.last_words(), "panicked at src/lib.rs:1:2: boom");
+        log.begin_call();
+        assert_eq!(log.last_words(), "");
     }
 }

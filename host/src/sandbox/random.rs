@@ -4,17 +4,41 @@
 
 use std::fmt;
 
+/// What a guest's random numbers follow from. All replicas have the same; who looks for modules that depend on them gives others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seeds {
+    /// Of the bytes that `wasi:random/random` and `insecure` give.
+    pub random: [u8; 32],
+    /// What `wasi:random/insecure-seed` gives, with which language runtimes seed their hash maps.
+    pub hash: (u64, u64),
+}
+
+impl Default for Seeds {
+    fn default() -> Seeds {
+        Seeds::of(*blake3::hash(b"dsms replica").as_bytes())
+    }
+}
+
+impl Seeds {
+    /// Both from one.
+    pub fn of(random: [u8; 32]) -> Seeds {
+        let half = |at: usize| u64::from_le_bytes(random[at..at + 8].try_into().expect("eight bytes"));
+        Seeds { random, hash: (half(0), half(8)) }
+    }
+}
+
 /// The generator behind `wasi:random`.
 pub(super) struct VirtualRandom {
     seed: [u8; 32],
+    hash_seed: (u64, u64),
     sequence_number: u64,
     /// Opened by the first draw of a call, since most calls draw nothing.
     stream: Option<blake3::OutputReader>,
 }
 
 impl VirtualRandom {
-    pub(super) fn new(seed: [u8; 32]) -> VirtualRandom {
-        VirtualRandom { seed, sequence_number: 0, stream: None }
+    pub(super) fn new(Seeds { random, hash }: Seeds) -> VirtualRandom {
+        VirtualRandom { seed: random, hash_seed: hash, sequence_number: 0, stream: None }
     }
 
     /// Every call begins at the start of its own stream, so that what one call draws does not shift the next.
@@ -41,8 +65,7 @@ impl VirtualRandom {
     /// What a guest seeds its hash maps with. The same in every call, as an instance asks only once, and when is its own
     /// affair.
     pub(super) fn insecure_seed(&self) -> (u64, u64) {
-        let half = |at: usize| u64::from_le_bytes(self.seed[at..at + 8].try_into().expect("eight bytes"));
-        (half(0), half(8))
+        self.hash_seed
     }
 }
 
@@ -57,7 +80,7 @@ mod tests {
     use super::*;
 
     fn draws(seed: u8, sequence_number: u64) -> [u64; 2] {
-        let mut random = VirtualRandom::new([seed; 32]);
+        let mut random = VirtualRandom::new(Seeds::of([seed; 32]));
         random.begin_call(sequence_number);
         [random.next_u64(), random.next_u64()]
     }

@@ -62,7 +62,27 @@ fn missing_exports_are_named() {
 #[test]
 fn another_version_of_the_contract_is_named() {
     let text = include_str!("guest.wat").replace("EXECUTE", "(i32.const 0)").replace("TIME", "u64");
-    check(&component(&text.replace("VERSION", "2.1.0")), &["exports dsms:replica/market@2.1.0", "speaks 1.0.0"]);
+    for version in ["0.9.0", "2.1.0"] {
+        let market = format!("exports dsms:replica/market@{version}; this host speaks 1.0.0: build against its wit/");
+        let log = format!("imports dsms:replica/log@{version}: it was built against the contract dsms:replica@{version}");
+        check(&component(&text.replace("VERSION", version)), &[&market, &log]);
+    }
+}
+
+#[test]
+fn a_component_of_another_world_is_told_what_it_is_and_what_to_build() {
+    check(&component("(component)"), &["it exports nothing; build it for the world `replica` of wit/replica.wit"]);
+    let exporting = |names: &[&str]| {
+        let exports: String = names.iter().map(|name| format!("(export {name:?} (instance $i))")).collect();
+        component(&format!("(component (instance $i) {exports})"))
+    };
+    check(&exporting(&["wasi:cli/run@0.2.3"]), &["a program with a `main`", "world `replica`", "as a library"]);
+    check(&exporting(&["wasi:http/incoming-handler@0.2.0"]), &["an HTTP service"]);
+    check(&exporting(&["acme:shop/market@1.0.0"]), &["another world, and exports acme:shop/market@1.0.0; build it"]);
+    let many: Vec<String> = (0..1000).map(|number| format!("acme:shop/market{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let words = refused(&exporting(&many)).to_string();
+    assert!(words.contains("market4; build") && words.len() < 500, "{words}");
 }
 
 #[test]

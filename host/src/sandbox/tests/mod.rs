@@ -87,6 +87,23 @@ fn traps_are_told_by_name() {
 }
 
 #[test]
+fn a_trap_without_words_names_the_functions_it_happened_in() {
+    let named = |name: &str, code: &str| {
+        let text = include_str!("guest.wat").replace("TIME", "u64").replace("VERSION", "1.0.0");
+        let text = text.replace("(func (export \"execute\")", &format!("(func ${name} (export \"execute\")"));
+        let bytes = wat::parse_str(text.replace("EXECUTE", code)).unwrap();
+        let mut instance = engine().load(&bytes).unwrap().instantiate().unwrap();
+        instance.execute(context(1), &request()).unwrap_err().to_string()
+    };
+    assert_eq!(named("buy!", "unreachable"), "trap: wasm `unreachable` instruction executed, in buy!");
+    let mangled = "_ZN6market8purchase17h0123456789abcdefE";
+    assert!(named(mangled, "unreachable").ends_with(", in market::purchase"), "{}", named(mangled, "unreachable"));
+    // A name may be as long as the module likes.
+    let words = named(&"x".repeat(1000), "(i32.div_u (i32.const 1) (i32.const 0))");
+    assert!(words.ends_with("xxx…") && words.len() < 150, "{words}");
+}
+
+#[test]
 fn an_endless_loop_ends_when_its_budget_is_used_up() {
     let fuel = 1_000_000;
     let engine = limited(SandboxLimits { fuel_per_call: fuel, ..SandboxLimits::default() });
@@ -195,7 +212,7 @@ fn random_numbers_follow_the_seed_and_the_sequence_number() {
     };
     assert_eq!(draw(&module, 1), draw(&module, 1));
     assert_ne!(draw(&module, 1), draw(&module, 2));
-    assert_ne!(draw(&module, 1), draw(&module.clone().with_seed([1; 32]), 1));
+    assert_ne!(draw(&module, 1), draw(&module.clone().with_seeds(Seeds::of([1; 32])), 1));
 }
 
 #[test]
