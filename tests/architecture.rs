@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// For each part of the crate: the other parts, and the crates besides `std`, that it may import.
-const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
     ("market", &[], &["serde", "serde_json", "blake3"]),
     ("seal.rs", &[], &["blake3"]),
     ("protocol", &["market"], &["serde"]),
@@ -20,6 +20,11 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
         "simulation",
         &["market", "protocol", "seal", "native", "storage"],
         &["serde", "serde_json", "toml", "thiserror", "blake3", "rand_pcg", "rand_core"],
+    ),
+    (
+        "conformance",
+        &["market", "protocol", "sandbox", "simulation", "native", "workload"],
+        &["serde", "serde_json", "blake3", "rand_pcg", "rand_core"],
     ),
     ("config", &["protocol"], &["toml", "thiserror", "serde"]),
     (

@@ -1,7 +1,7 @@
 //! dsms hosts the Distributed Share Market System as an actively replicated service whose replicas are WebAssembly modules.
 //!
 //! ARCHITECTURE.md is the map. Dependencies point one way:
-//! `cli -> { runtime -> { sandbox, config }, simulation } -> { protocol, seal } -> market`.
+//! `cli -> { runtime -> { sandbox, config }, conformance -> { sandbox, simulation, native } } -> { protocol, seal } -> market`.
 //!
 //! The library is what the binary is made of; tests and benchmarks use it too. The smallest piece that does something:
 //!
@@ -22,6 +22,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod conformance;
 pub mod market;
 pub mod native;
 pub mod protocol;

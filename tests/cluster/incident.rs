@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::faulty::faulty_module;
+use crate::faulty_modules::faulty_module;
 use crate::harness::{Cluster, dsms};
 
 /// Nobody sees that a share has one unit too many before it is listed.

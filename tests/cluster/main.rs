@@ -3,6 +3,8 @@
 //! Few and slow by nature; what a lower layer can show is tested there. Nothing sleeps: every wait is for an event, with a
 //! deadline.
 
+#[path = "../faulty_modules.rs"]
+mod faulty_modules;
 mod harness;
 mod load;
 

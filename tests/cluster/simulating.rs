@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::faulty::faulty_module;
+use crate::faulty_modules::faulty_module;
 use crate::harness::dsms;
 
 #[test]

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::module::{REFERENCE, load_module};
 use super::output::say;
+use crate::conformance::state_difference;
 use crate::market::Digest;
 use crate::sandbox::{Engine, LoadedModule, SandboxLimits};
 use crate::simulation::History;
-use crate::simulation::history::execution::{Given, StartModule, Step, execute};
+use crate::simulation::history::execution::{Ending, Given, StartModule, Step, execute_to_end};
 use crate::simulation::history::{PastModule, PastRequest};
 
 /// Exit code when a module gave something else than the reference market.
@@ -128,7 +129,7 @@ pub(super) fn replay(history: &History, modules: &[String], quiet: bool, json: b
     let mut steps = Vec::new();
     let mut first_differing: Vec<Option<u64>> = vec![None; names.len()];
     let mut at_last = Vec::new();
-    execute(&history.requests, &starts, &mut |step| {
+    let ending = execute_to_end(&history.requests, &starts, &mut |step| {
         bar.inc(1);
         for index in step.differing() {
             first_differing[index].get_or_insert(step.past.sequence.0);
@@ -147,7 +148,8 @@ pub(super) fn replay(history: &History, modules: &[String], quiet: bool, json: b
     bar.finish_and_clear();
     let earlier: Vec<(&str, u64)> =
         names.iter().zip(&first_differing).filter_map(|(name, place)| Some((*name, (*place)?))).collect();
-    let held = earlier.is_empty();
+    let states = state_differences(&ending, &names);
+    let held = earlier.is_empty() && states.is_empty();
     if json {
         say!(
             "{}",
@@ -157,14 +159,33 @@ pub(super) fn replay(history: &History, modules: &[String], quiet: bool, json: b
                 "request": history.last().request.to_string(),
                 "differ_at_last": at_last,
                 "first_differences": earlier.iter().map(|(name, place)| json!({"module": name, "sequence": place})).collect::<Vec<_>>(),
+                "states_differ": states.iter().map(|(name, expected, given)| {
+                    json!({"module": name, "expected": expected, "given": given})
+                }).collect::<Vec<_>>(),
                 "unknown": history.unknown,
                 "steps": steps,
             })
         );
     } else {
-        say!("{}", verdict(history, names.len(), &at_last, &earlier));
+        for (name, expected, given) in &states {
+            say!("in the end the state of {name} DIFFERS\n    {REFERENCE_MARKET}: {expected}\n    {name}: {given}");
+        }
+        if at_last.is_empty() && earlier.is_empty() && !states.is_empty() {
+            say!("every answer is that of the {REFERENCE_MARKET}, but not every state in the end");
+        } else {
+            say!("{}", verdict(history, names.len(), &at_last, &earlier));
+        }
     }
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS_EXIT) })
+}
+
+/// The modules whose states are others in the end, with the first difference.
+fn state_differences<'a>(ending: &Ending, names: &[&'a str]) -> Vec<(&'a str, String, String)> {
+    let difference = |(name, given): (&&'a str, &Result<_, _>)| match given {
+        Ok(given) => state_difference(&ending.expected, given).map(|(expected, given)| (*name, expected, given)),
+        Err(fault) => Some((*name, "an exported state".to_owned(), format!("fault: {fault}"))),
+    };
+    names.iter().zip(&ending.given).filter_map(difference).collect()
 }
 
 fn verdict(history: &History, modules_len: usize, at_last: &[&str], earlier: &[(&str, u64)]) -> String {

@@ -65,7 +65,9 @@ fn another_version_of_the_contract_is_named() {
     for version in ["0.9.0", "2.1.0"] {
         let market = format!("exports dsms:replica/market@{version}; this host speaks 1.0.0: build against its wit/");
         let log = format!("imports dsms:replica/log@{version}: it was built against the contract dsms:replica@{version}");
-        check(&component(&text.replace("VERSION", version)), &[&market, &log]);
+        let text = text.replace("VERSION", version);
+        let text = text.replace("dsms:replica/log@1.0.0", &format!("dsms:replica/log@{version}"));
+        check(&component(&text), &[&market, &log]);
     }
 }
 
@@ -79,7 +81,7 @@ fn a_component_of_another_world_is_told_what_it_is_and_what_to_build() {
     check(&exporting(&["wasi:cli/run@0.2.3"]), &["a program with a `main`", "world `replica`", "as a library"]);
     check(&exporting(&["wasi:http/incoming-handler@0.2.0"]), &["an HTTP service"]);
     check(&exporting(&["acme:shop/market@1.0.0"]), &["another world, and exports acme:shop/market@1.0.0; build it"]);
-    let many: Vec<String> = (0..1000).map(|number| format!("acme:shop/market{number}")).collect();
+    let many: Vec<String> = (0..200).map(|number| format!("acme:shop/market{number}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let words = refused(&exporting(&many)).to_string();
     assert!(words.contains("market4; build") && words.len() < 500, "{words}");

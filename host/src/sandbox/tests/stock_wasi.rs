@@ -1,13 +1,16 @@
 //! The virtual world against the stock one: what a well-behaved module answers must not depend on which it lives in.
 
+use std::time::Duration;
+
 use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::conformance::{Examination, Examined, Options, Scope, Subject, golden, round_trip};
 use crate::market::{Context, GuestFault, MarketState, Module, Outcome, Request};
 use crate::sandbox::bindings::Replica;
 use crate::sandbox::bindings::dsms::replica::{log, types};
-use crate::sandbox::{convert, reference_module, run_golden};
+use crate::sandbox::{convert, reference_module};
 
 /// The world that wasmtime-wasi gives to real programs, with nothing allowed in it, and a log that nobody reads.
 struct StockWorld {
@@ -67,6 +70,11 @@ impl Module for StockInstance {
 fn the_reference_module_answers_the_same_in_the_world_of_wasmtime_wasi() {
     let engine = wasmtime::Engine::default();
     let component = Component::from_binary(&engine, reference_module()).unwrap();
-    let summary = run_golden(|| Ok(StockInstance::new(&component)));
-    assert!(summary.requests > 400 && summary.failures.is_empty(), "{:?}", summary.failures);
+    let subject = Subject::new(|_| Ok(Box::new(StockInstance::new(&component))));
+    for (examination, examine) in [(Examination::Golden, golden as fn(&mut Scope) -> _), (Examination::RoundTrip, round_trip)] {
+        let options = Options { time: Duration::from_secs(60), ..Options::default() };
+        let examined: Examined = examine(&mut Scope::alone(&subject, examination, &options, &mut |_| {}));
+        assert!(examined.requests > 400 && examined.is_complete, "{examined:?}");
+        assert_eq!(examined.findings, []);
+    }
 }

@@ -1,6 +1,6 @@
 //! Executes a history again, on the reference market and on modules, and finds the fewest requests that tell them apart.
 
-use crate::market::{GuestFault, Module, Outcome};
+use crate::market::{GuestFault, MarketState, Module, Outcome};
 use crate::native::NativeMarket;
 use crate::simulation::shrink::{ATTEMPTS_MAX, minimize};
 
@@ -34,6 +34,15 @@ impl Step {
 /// The first records that two states do not share: a module's, and the reference market's. A record that only one has comes alone.
 pub type StateDifference = (Option<String>, Option<String>);
 
+/// The states after a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// That of the reference market.
+    pub expected: MarketState,
+    /// What each module exported, or how it failed.
+    pub given: Vec<Result<MarketState, GuestFault>>,
+}
+
 /// A history with as few requests as were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shrunk {
@@ -48,8 +57,24 @@ pub struct Shrunk {
 /// A module that fails is started anew with the reference market's state after the request, as a replica goes on past a request at
 /// which its module fails. If that fails as well, it has given this fault ever after.
 pub fn execute(requests: &[PastRequest], modules: &[StartModule], each: &mut dyn FnMut(Step)) {
+    run(requests, modules, each);
+}
+
+/// [`execute`], and what the states are afterwards.
+pub fn execute_to_end(requests: &[PastRequest], modules: &[StartModule], each: &mut dyn FnMut(Step)) -> Ending {
+    let (mut reference, running) = run(requests, modules, each);
+    let export = |module: Result<Box<dyn Module>, GuestFault>| module.and_then(|mut module| module.export_state());
+    Ending {
+        expected: reference.export_state().expect("the reference market does not fail"),
+        given: running.into_iter().map(export).collect(),
+    }
+}
+
+type Running = Vec<Result<Box<dyn Module>, GuestFault>>;
+
+fn run(requests: &[PastRequest], modules: &[StartModule], each: &mut dyn FnMut(Step)) -> (NativeMarket, Running) {
     let mut reference = NativeMarket::new();
-    let mut running: Vec<Result<Box<dyn Module>, GuestFault>> = modules.iter().map(|start| start()).collect();
+    let mut running: Running = modules.iter().map(|start| start()).collect();
     for past in requests {
         let expected = reference.execute(past.context(), &past.request).expect("the reference market does not fail");
         let mut given = Vec::with_capacity(modules.len());
@@ -65,6 +90,7 @@ pub fn execute(requests: &[PastRequest], modules: &[StartModule], each: &mut dyn
         }
         each(Step { past: *past, expected, given });
     }
+    (reference, running)
 }
 
 fn start_like(start: &StartModule, reference: &mut NativeMarket) -> Result<Box<dyn Module>, GuestFault> {

@@ -1,0 +1,1 @@
+//! Examinations of the reference module, and of modules that are wrong in one way each.
