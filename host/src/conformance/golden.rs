@@ -16,13 +16,14 @@ use crate::market::{Request, parse_request};
 use crate::simulation::history::PastRequest;
 
 /// The cases, embedded so that `dsms check` works with nothing else at hand.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("admin.txt", include_str!("../../../tests/conformance/admin.txt")),
     ("permission.txt", include_str!("../../../tests/conformance/permission.txt")),
     ("purchase.txt", include_str!("../../../tests/conformance/purchase.txt")),
     ("limits.txt", include_str!("../../../tests/conformance/limits.txt")),
     ("sell.txt", include_str!("../../../tests/conformance/sell.txt")),
     ("swap.txt", include_str!("../../../tests/conformance/swap.txt")),
+    ("precedence.txt", include_str!("../../../tests/conformance/precedence.txt")),
 ];
 
 /// Makes the golden requests. Of each history the first wrong answer is found, since what comes after follows from it.

@@ -10,6 +10,8 @@
 //! examinations shorter, which the report says; but one call of a module is never interrupted.
 
 mod cost;
+#[cfg(test)]
+mod coverage;
 mod deadline;
 mod determinism;
 mod finding;
@@ -20,8 +22,6 @@ mod refused_input;
 mod report;
 mod round_trip;
 mod subject;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 

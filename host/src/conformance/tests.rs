@@ -1,1 +1,0 @@
-//! Examinations of the reference module, and of modules that are wrong in one way each.
