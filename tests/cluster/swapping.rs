@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::faulty::faulty_module;
+use crate::faulty_modules::faulty_module;
 use crate::harness::{Cluster, requests_as};
 
 /// The reference market as another module: its bytes with a custom section after them.

@@ -110,13 +110,7 @@ const EXPECTED: [Expected; 24] = [
         steps: &["NYKB9999 get-shares"],
         given: "not this one",
     },
-    Expected {
-        how: "slow",
-        examination: Examination::Cost,
-        kind: Kind::NearBudget,
-        steps: &[],
-        given: "80 % of it",
-    },
+    Expected { how: "slow", examination: Examination::Cost, kind: Kind::NearBudget, steps: &[], given: "80 % of it" },
     Expected {
         how: "silent-corruption",
         examination: Examination::RandomHistories,

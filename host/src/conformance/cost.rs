@@ -14,7 +14,8 @@ use super::histories::drawn;
 use super::report::Examined;
 use super::subject::Scope;
 use crate::market::{
-    BuyerId, Date, GuestFault, HoldingState, MarketCode, MarketState, Module, Share, ShareId, ShareState, ShareType, Slot,
+    BuyerId, Date, GuestFault, HoldingState, MarketCode, MarketState, Module, Share, ShareId, ShareState, ShareType,
+    Slot,
 };
 use crate::sandbox::{LoadedModule, LogLine, LogOrigin};
 
@@ -194,14 +195,19 @@ fn market_of(holdings: usize) -> MarketState {
     let held = |place: usize| {
         let buyer = place / SHARES;
         let number = u16::try_from(buyer / 3).ok().and_then(|number| number.try_into().ok()).expect("four digits");
-        HoldingState { buyer: BuyerId { market: MarketCode::ALL[buyer % 3], number }, share: share(place % SHARES), units: 10 }
+        HoldingState {
+            buyer: BuyerId { market: MarketCode::ALL[buyer % 3], number },
+            share: share(place % SHARES),
+            units: 10,
+        }
     };
     let holders = |place: usize| (holdings + SHARES - 1 - place) / SHARES;
     let listed = |place: usize| {
         let available = 5;
         ShareState { share: share(place), capacity: available + 10 * holders(place) as u32, available }
     };
-    MarketState { shares: (0..SHARES).map(listed).collect(), holdings: (0..holdings).map(held).collect() }.into_canonical()
+    MarketState { shares: (0..SHARES).map(listed).collect(), holdings: (0..holdings).map(held).collect() }
+        .into_canonical()
 }
 
 /// Whether a limit was reached.
@@ -243,7 +249,12 @@ fn warnings(cost: &Cost) -> Vec<Finding> {
         let used = part(state.import_fuel.max(state.export_fuel), cost.fuel_per_state_call);
         if used > SHARE_OF_LIMIT_MAX {
             let rule = format!("a market of {} holdings stays well within the budget of a state call", state.holdings);
-            warn(Kind::NearBudget, rule, format!("at most {} of it", percent(SHARE_OF_LIMIT_MAX)), format!("{} of it", percent(used)));
+            warn(
+                Kind::NearBudget,
+                rule,
+                format!("at most {} of it", percent(SHARE_OF_LIMIT_MAX)),
+                format!("{} of it", percent(used)),
+            );
         }
     }
     let half = cost.memory_bytes_max / 2;
@@ -289,7 +300,8 @@ mod tests {
 
     #[test]
     fn what_comes_near_a_limit_is_warned_of() {
-        let quiet = Cost { fuel_per_call: 100, fuel_per_state_call: 100, memory_bytes_max: 100 << 20, ..Cost::default() };
+        let quiet =
+            Cost { fuel_per_call: 100, fuel_per_state_call: 100, memory_bytes_max: 100 << 20, ..Cost::default() };
         assert_eq!(warnings(&quiet), []);
         let kinds = |cost: Cost| warnings(&cost).into_iter().map(|finding| finding.kind).collect::<Vec<_>>();
         let call = |fuel_max| OperationCost {

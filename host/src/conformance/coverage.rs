@@ -147,9 +147,8 @@ fn held(state: &MarketState, buyer: BuyerId) -> Vec<HoldingState> {
 
 fn limits(held: &[HoldingState], buyer: BuyerId, share: Share, check: &mut impl FnMut(bool, &'static str)) {
     check(held.iter().any(|held| held.share == share), "already-owned");
-    let is_same_day = |other: Share| {
-        other != share && other.share_type == share.share_type && other.id.date == share.id.date
-    };
+    let is_same_day =
+        |other: Share| other != share && other.share_type == share.share_type && other.id.date == share.id.date;
     check(held.iter().any(|held| is_same_day(held.share)), "daily-limit");
     let is_foreign = |share: Share| share.id.market != buyer.market;
     let is_counted = |other: Share| is_foreign(other) && monday_of(other.id.date) == monday_of(share.id.date);
@@ -162,7 +161,10 @@ fn monday_of(date: Date) -> i64 {
     const DAYS: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     let years = i64::from(date.year()) - 2000;
     let is_after_leap_day = date.month() > 2 && years % 4 == 0;
-    let day = years * 365 + (years + 3) / 4 + DAYS[usize::from(date.month()) - 1] + i64::from(is_after_leap_day)
+    let day = years * 365
+        + (years + 3) / 4
+        + DAYS[usize::from(date.month()) - 1]
+        + i64::from(is_after_leap_day)
         + i64::from(date.day())
         - 1;
     day - (day + 5).rem_euclid(7)

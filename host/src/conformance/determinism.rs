@@ -126,7 +126,8 @@ pub(super) fn determinism(scope: &mut Scope) -> Examined {
                 return scope.finish();
             }
             // Whoever depends on hash order or random numbers depends on everything that moves them.
-            let is_explained = [Kind::DependsOnHashSeed, Kind::DependsOnRandomNumbers].iter().any(|kind| scope.has_found(*kind));
+            let is_explained =
+                [Kind::DependsOnHashSeed, Kind::DependsOnRandomNumbers].iter().any(|kind| scope.has_found(*kind));
             let is_new = !scope.has_found(condition.kind());
             if is_new && !(is_explained && condition.moves_both()) {
                 let finding = examine(scope, condition, round);
@@ -185,7 +186,9 @@ fn examine(scope: &mut Scope, condition: Condition, round: u64) -> Option<Findin
     }
     if condition == Condition::EarlierRequests {
         told.extend(lines(&before.warm_up));
-        told.push("(the market is empty again; a new instance, which has executed none of this, goes on as well)".to_owned());
+        told.push(
+            "(the market is empty again; a new instance, which has executed none of this, goes on as well)".to_owned(),
+        );
     }
     told.extend(lines(&all(&shortest.requests)));
     if is_at_end {

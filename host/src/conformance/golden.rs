@@ -69,7 +69,8 @@ impl History {
         let mut module = match scope.subject.start() {
             Ok(module) => module,
             Err(fault) => {
-                let finding = Finding::failure(Kind::Fault, self.rule).told("an instance that starts", fault_words(&fault));
+                let finding =
+                    Finding::failure(Kind::Fault, self.rule).told("an instance that starts", fault_words(&fault));
                 return Some(Finding { place: Some(self.place.clone()), ..finding });
             }
         };

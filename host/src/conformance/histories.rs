@@ -6,8 +6,8 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 
 use crate::market::{
-    AdminId, BuyerId, Caller, Date, HoldingState, MarketCode, MarketState, Operation, Request, Share, ShareId, ShareType,
-    Slot, Units,
+    AdminId, BuyerId, Caller, Date, HoldingState, MarketCode, MarketState, Operation, Request, Share, ShareId,
+    ShareType, Slot, Units,
 };
 use crate::protocol::id::SequenceNumber;
 use crate::simulation::history::PastRequest;
@@ -38,7 +38,8 @@ pub(super) fn every_new_year() -> impl Iterator<Item = PastRequest> {
         let buyer = BuyerId { market: MarketCode::Tokyo, number: number(2000 + u16::from(year)) };
         let capacity = Units::try_from(1000).expect("a capacity");
         let admin = Caller::Admin(AdminId { market: MarketCode::London, number: number(1001) });
-        let list = move |date| Request { caller: admin, operation: Operation::AddShare { share: share(date), capacity } };
+        let list =
+            move |date| Request { caller: admin, operation: Operation::AddShare { share: share(date), capacity } };
         let buy = move |date| {
             let count = Units::try_from(1 + u32::from(year)).expect("a count");
             let operation = Operation::PurchaseShare { buyer, share: share(date), count };
@@ -71,7 +72,8 @@ pub(super) fn drawn(seed: u64, number: u64) -> impl Iterator<Item = PastRequest>
     };
     let is_crowded = number % 3 != 2;
     let days_len = if is_crowded { CROWDED_DAYS } else { FORTNIGHT_DAYS };
-    let days: Vec<Date> = std::iter::successors(Some(first), |day| Some(day_after(*day))).take(FORTNIGHT_DAYS).collect();
+    let days: Vec<Date> =
+        std::iter::successors(Some(first), |day| Some(day_after(*day))).take(FORTNIGHT_DAYS).collect();
     let moved = move |date: Date| match (date.month(), date.year()) {
         (9, 2025) => days[usize::from(date.day() - FORTNIGHT.0) % days_len],
         _ => date,
@@ -93,7 +95,8 @@ pub(super) fn past(requests: impl Iterator<Item = Request>, first: u64) -> impl 
 
 fn day_after(date: Date) -> Date {
     let (day, month, year) = date.into();
-    let next = Date::new(day + 1, month, year).or_else(|| Date::new(1, month + 1, year)).or_else(|| Date::new(1, 1, year + 1));
+    let next =
+        Date::new(day + 1, month, year).or_else(|| Date::new(1, month + 1, year)).or_else(|| Date::new(1, 1, year + 1));
     next.expect("no history goes beyond 2099")
 }
 
@@ -200,7 +203,8 @@ mod tests {
     fn around_every_new_year_a_buyer_is_kept_to_three_shares_a_week() {
         let mut market = reference_after(&[]);
         let outcomes: Vec<Outcome> = every_new_year().map(|past| expected(&mut market, &past)).collect();
-        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Refused(Refusal::WeeklyLimit))).count();
+        let refused =
+            outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Refused(Refusal::WeeklyLimit))).count();
         // Eight days in two weeks have two to five too many.
         assert!((200..500).contains(&refused), "{refused}");
         assert!(outcomes.len() > 1500);

@@ -151,12 +151,7 @@ pub fn examine(
     report
 }
 
-fn examine_loaded(
-    module: &LoadedModule,
-    options: &Options,
-    progress: &mut dyn FnMut(Progress),
-    report: &mut Report,
-) {
+fn examine_loaded(module: &LoadedModule, options: &Options, progress: &mut dyn FnMut(Progress), report: &mut Report) {
     let began = Deadline::after(Duration::ZERO);
     let started = module.instantiate();
     report.instantiate = Some(Starting::new(&started, began.passed_by()));

@@ -40,7 +40,10 @@ struct Breakage {
 }
 
 const BREAKAGES: [Breakage; 9] = [
-    Breakage { words: "I1: one unit of a share is available that nobody gave", breaks: |state| state.shares[1].available += 1 },
+    Breakage {
+        words: "I1: one unit of a share is available that nobody gave",
+        breaks: |state| state.shares[1].available += 1,
+    },
     Breakage { words: "I1: one unit of a share is lost", breaks: |state| state.shares[1].available -= 1 },
     Breakage {
         words: "I1: the numbers of a share add up only if they overflow",
@@ -69,10 +72,7 @@ const BREAKAGES: [Breakage; 9] = [
             state.holdings.push(holding);
         },
     },
-    Breakage {
-        words: "a share is listed twice",
-        breaks: |state| state.shares.push(state.shares[0]),
-    },
+    Breakage { words: "a share is listed twice", breaks: |state| state.shares.push(state.shares[0]) },
     Breakage {
         words: "a holding is listed twice, though the numbers add up",
         breaks: |state| {
@@ -83,7 +83,10 @@ const BREAKAGES: [Breakage; 9] = [
         },
     },
     Breakage { words: "a share has a capacity of 0", breaks: |state| state.shares.push(unheld(0)) },
-    Breakage { words: "a share has a capacity of more than 1,000,000", breaks: |state| state.shares.push(unheld(1_000_001)) },
+    Breakage {
+        words: "a share has a capacity of more than 1,000,000",
+        breaks: |state| state.shares.push(unheld(1_000_001)),
+    },
 ];
 
 fn held_of(state: &MarketState, share: usize) -> u32 {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Examination;
 use super::cost::Cost;
 use super::finding::{Finding, Weight};
-use super::Examination;
 use crate::market::{Digest, GuestFault};
 use crate::sandbox::{CacheStatus, ContractReport, Instance, Origin};
 

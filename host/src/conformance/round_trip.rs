@@ -2,10 +2,10 @@
 //! and everything has to go on as if nothing had happened. Replicas come back in this way.
 
 use super::finding::{Finding, Kind, difference, fault_words, given_words, lines};
+use super::golden;
 use super::histories::{drawn, past, probes};
 use super::report::Examined;
 use super::subject::{Scope, Subject, expected, reference_after};
-use super::golden;
 use crate::market::{GuestFault, MarketState, Module};
 use crate::simulation::history::PastRequest;
 
@@ -71,8 +71,11 @@ fn exports(subject: &Subject, requests: &[PastRequest]) -> Option<Wrong> {
     let mut module = subject.after(requests)?;
     match module.export_state() {
         Err(words) => fault("export-state", &words),
-        Ok(state) => difference(&state_after(requests), &state)
-            .map(|(expected, given)| Wrong { kind: Kind::WrongState, expected, given }),
+        Ok(state) => difference(&state_after(requests), &state).map(|(expected, given)| Wrong {
+            kind: Kind::WrongState,
+            expected,
+            given,
+        }),
     }
 }
 
@@ -91,12 +94,17 @@ fn imports(subject: &Subject, requests: &[PastRequest]) -> Option<Wrong> {
     match module.export_state() {
         // Then it fails without an import as well.
         Err(_) => None,
-        Ok(again) if subject.after(requests).and_then(|mut module| module.export_state().ok()).as_ref() == Some(&again) => {
+        Ok(again)
+            if subject.after(requests).and_then(|mut module| module.export_state().ok()).as_ref() == Some(&again) =>
+        {
             // The export is wrong in any case, and reported as such.
             None
         }
-        Ok(again) => difference(&state, &again)
-            .map(|(expected, given)| Wrong { kind: Kind::WrongStateAfterImport, expected, given }),
+        Ok(again) => difference(&state, &again).map(|(expected, given)| Wrong {
+            kind: Kind::WrongStateAfterImport,
+            expected,
+            given,
+        }),
     }
 }
 

@@ -186,11 +186,9 @@ impl<'a> Scope<'a> {
             (given.as_ref() != Ok(&expected)).then_some((expected, given))
         };
         let is_alike = |other: &Given| other.is_err() == given.is_err();
-        let mut shortest =
-            self.shorten(before, |list| differs(list).is_some_and(|(_, other)| is_alike(&other)));
+        let mut shortest = self.shorten(before, |list| differs(list).is_some_and(|(_, other)| is_alike(&other)));
         // A module that differs from run to run may not differ now.
-        let (expected, given) =
-            differs(&shortest.requests).unwrap_or_else(|| (expected_last(requests), given.clone()));
+        let (expected, given) = differs(&shortest.requests).unwrap_or_else(|| (expected_last(requests), given.clone()));
         shortest.requests.push(*last);
         let kind = if given.is_err() { Kind::Fault } else { Kind::WrongAnswer };
         Finding {

@@ -94,7 +94,8 @@ fn explained(trap: &str, error: &wasmtime::Error, log: &GuestLog) -> String {
 
 /// Without the hash that Rust ends its names with, and not too long.
 fn shortened(name: &str) -> String {
-    let is_hash = |end: &str| end.len() == 17 && end.starts_with('h') && end[1..].bytes().all(|b| b.is_ascii_hexdigit());
+    let is_hash =
+        |end: &str| end.len() == 17 && end.starts_with('h') && end[1..].bytes().all(|b| b.is_ascii_hexdigit());
     let name = name.rsplit_once("::").filter(|(_, end)| is_hash(end)).map_or(name, |(start, _)| start);
     match name.len() > NAME_BYTES_MAX {
         false => name.to_owned(),

@@ -40,7 +40,8 @@ fn python_traceback(lines: &[&str]) -> Option<String> {
 
 /// `Error: message`, then ` at function (file:line:column)` with the innermost frame first.
 fn javascript_error(lines: &[&str]) -> Option<String> {
-    let frame = |line: &str| line.starts_with(char::is_whitespace).then(|| line.trim().strip_prefix("at "))?.map(str::to_owned);
+    let frame =
+        |line: &str| line.starts_with(char::is_whitespace).then(|| line.trim().strip_prefix("at "))?.map(str::to_owned);
     let last = lines.iter().rposition(|line| frame(line).is_some())?;
     let first = lines[..last].iter().rposition(|line| frame(line).is_none()).map_or(0, |message| message + 1);
     let message = first.checked_sub(1).map_or("an error", |at| lines[at].trim());

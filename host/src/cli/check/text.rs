@@ -113,7 +113,11 @@ impl Text {
             self.line(format!("      (… {skipped} earlier ones)"));
         }
         finding.history[skipped..].iter().for_each(|step| self.line(format!("      {step}")));
-        let shortest = if finding.is_shortest { "" } else { "   (there was no time to find out whether fewer requests are enough)" };
+        let shortest = if finding.is_shortest {
+            ""
+        } else {
+            "   (there was no time to find out whether fewer requests are enough)"
+        };
         self.line(format!("    expected {}", finding.expected));
         self.line(format!("    given    {}{shortest}", finding.given));
         if let Some(command) = &finding.command {

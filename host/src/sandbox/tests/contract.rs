@@ -64,7 +64,8 @@ fn another_version_of_the_contract_is_named() {
     let text = include_str!("guest.wat").replace("EXECUTE", "(i32.const 0)").replace("TIME", "u64");
     for version in ["0.9.0", "2.1.0"] {
         let market = format!("exports dsms:replica/market@{version}; this host speaks 1.0.0: build against its wit/");
-        let log = format!("imports dsms:replica/log@{version}: it was built against the contract dsms:replica@{version}");
+        let log =
+            format!("imports dsms:replica/log@{version}: it was built against the contract dsms:replica@{version}");
         let text = text.replace("VERSION", version);
         let text = text.replace("dsms:replica/log@1.0.0", &format!("dsms:replica/log@{version}"));
         check(&component(&text), &[&market, &log]);

@@ -71,7 +71,9 @@ fn the_reference_module_answers_the_same_in_the_world_of_wasmtime_wasi() {
     let engine = wasmtime::Engine::default();
     let component = Component::from_binary(&engine, reference_module()).unwrap();
     let subject = Subject::new(|_| Ok(Box::new(StockInstance::new(&component))));
-    for (examination, examine) in [(Examination::Golden, golden as fn(&mut Scope) -> _), (Examination::RoundTrip, round_trip)] {
+    for (examination, examine) in
+        [(Examination::Golden, golden as fn(&mut Scope) -> _), (Examination::RoundTrip, round_trip)]
+    {
         let options = Options { time: Duration::from_secs(60), ..Options::default() };
         let examined: Examined = examine(&mut Scope::alone(&subject, examination, &options, &mut |_| {}));
         assert!(examined.requests > 400 && examined.is_complete, "{examined:?}");
