@@ -11,6 +11,11 @@ use crate::simulation::replica::{MakeModule, native};
 /// The module name that stands for the one that is built into the host.
 pub const REFERENCE: &str = "reference";
 
+/// Says that a large module is being compiled.
+pub fn tell_of_compiling(len: usize) {
+    eprintln!("dsms: compiling a module of {} MiB, once for all; that takes some seconds", len >> 20);
+}
+
 /// Loads a module: a .wasm file, or the embedded one. Says so when it had to be compiled, which may take a while.
 pub fn load_module(engine: &Engine, name: &str) -> anyhow::Result<LoadedModule> {
     let loaded = match name {
@@ -33,7 +38,7 @@ pub fn make_modules(names: &[String]) -> anyhow::Result<MakeModule> {
     if names.len() > REPLICAS_LEN_MAX {
         anyhow::bail!("--module is given {} times; a cluster has at most {REPLICAS_LEN_MAX} replicas", names.len());
     }
-    let engine = Engine::new(SandboxLimits::default())?;
+    let engine = Engine::new(SandboxLimits::default())?.with_notice(tell_of_compiling);
     let loaded: Vec<LoadedModule> = names.iter().map(|name| load_module(&engine, name)).collect::<Result<_, _>>()?;
     Ok(Arc::new(move |replica, _spare| {
         let module = &loaded[replica.index() % loaded.len()];

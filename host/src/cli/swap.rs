@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
 use super::incident::absolute;
-use super::module::load_module;
+use super::module::{load_module, tell_of_compiling};
 use super::output::say;
 use super::shrink::{self, ShrinkArgs};
 use crate::market::Digest;
@@ -78,7 +78,8 @@ pub fn run(args: SwapArgs) -> anyhow::Result<ExitCode> {
         None => (Candidate::Previous, None),
         Some(module) => {
             // What is compiled here is in the cache when the node asks for it, and what is wrong with it is said at once.
-            let digest = load_module(&Engine::new(SandboxLimits::default())?, module)?.digest();
+            let digest =
+                load_module(&Engine::new(SandboxLimits::default())?.with_notice(tell_of_compiling), module)?.digest();
             let path = absolute(module)?;
             (Candidate::File { path: path.clone(), digest }, Some(path))
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
+use super::module::tell_of_compiling;
 use super::output::say;
 use crate::config::{ClusterConfig, ModuleSource};
 use crate::protocol::limits::REPLICAS_LEN_MAX;
@@ -106,7 +107,7 @@ fn modules(paths: &[PathBuf], mode: Tolerance, replicas_len: Option<usize>) -> a
     }
 }
 
-fn source(path: impl AsRef<Path>) -> ModuleSource {
+pub(super) fn source(path: impl AsRef<Path>) -> ModuleSource {
     let path = path.as_ref();
     match path.to_str() {
         Some("reference") => ModuleSource::Reference,
@@ -115,8 +116,8 @@ fn source(path: impl AsRef<Path>) -> ModuleSource {
 }
 
 /// Checks and compiles every module once, before any node does, so that a bad one is one clear error and not one per replica.
-fn prepare_modules(config: &ClusterConfig) -> anyhow::Result<()> {
-    let engine = Engine::new(sandbox_limits(config))?;
+pub(super) fn prepare_modules(config: &ClusterConfig) -> anyhow::Result<()> {
+    let engine = Engine::new(sandbox_limits(config))?.with_notice(tell_of_compiling);
     if let CacheStatus::Off(reason) = engine.cache_status() {
         eprintln!("dsms: compiled modules are not kept: {reason}");
     }

@@ -138,7 +138,7 @@ pub struct ModuleLimits {
 
 impl Default for ModuleLimits {
     fn default() -> ModuleLimits {
-        ModuleLimits { fuel_per_call: 200_000_000, memory_bytes_max: 64 << 20, log_bytes_per_call_max: 16 << 10 }
+        ModuleLimits { fuel_per_call: 200_000_000, memory_bytes_max: 128 << 20, log_bytes_per_call_max: 16 << 10 }
     }
 }
 

@@ -28,6 +28,9 @@ use super::log::LogLevel;
 use super::wasi;
 use crate::market::Digest;
 
+/// A module of this many bytes takes seconds to compile.
+const LARGE_LEN: usize = 1 << 20;
+
 /// Compiles modules and links them to the virtual world. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
@@ -35,6 +38,8 @@ pub struct Engine {
     linker: Arc<Linker<HostState>>,
     limits: Arc<SandboxLimits>,
     cache: Arc<Cache>,
+    /// Told how many bytes a large module has before it is compiled.
+    notice: Option<fn(usize)>,
 }
 
 impl Engine {
@@ -59,7 +64,12 @@ impl Engine {
         let engine = |error: wasmtime::Error| SandboxError::Engine { words: format!("{error:#}") };
         let inner = wasmtime::Engine::new(&config(&limits)).map_err(engine)?;
         let linker = link(&inner).map_err(engine)?;
-        Ok(Engine { inner, linker: Arc::new(linker), limits: Arc::new(limits), cache: Arc::new(cache) })
+        Ok(Engine { inner, linker: Arc::new(linker), limits: Arc::new(limits), cache: Arc::new(cache), notice: None })
+    }
+
+    /// The same engine, which tells of each large module, by its size in bytes, before it is compiled: that takes seconds.
+    pub fn with_notice(self, notice: fn(usize)) -> Engine {
+        Engine { notice: Some(notice), ..self }
     }
 
     /// Whether compiled modules are kept, and where, or why not.
@@ -104,6 +114,9 @@ impl Engine {
         let digest = Digest::of_bytes(bytes);
         if let Some(component) = self.cache.load(&self.inner, digest) {
             return Ok((component, digest, Origin::Cache));
+        }
+        if let Some(notice) = self.notice.filter(|_| bytes.len() >= LARGE_LEN) {
+            notice(bytes.len());
         }
         let component = Component::from_binary(&self.inner, bytes)
             .map_err(|error| LoadError::Invalid { words: format!("{error:#}") })?;

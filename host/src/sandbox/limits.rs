@@ -41,8 +41,8 @@ impl Default for SandboxLimits {
         SandboxLimits {
             module_bytes_max: 64 << 20,
             fuel_per_call: 200_000_000,
-            fuel_per_state_call: 10_000_000_000,
-            memory_bytes_max: 64 << 20,
+            fuel_per_state_call: 30_000_000_000,
+            memory_bytes_max: 128 << 20,
             table_elements_max: 100_000,
             stack_bytes_max: 1 << 20,
             log_bytes_per_call_max: 16 << 10,

@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use crate::runtime::stop::Stop;
 use crate::runtime::up::{Cluster, LogTo};
 
 use super::output::say;
+use super::up::{prepare_modules, source};
 
 mod load;
 mod stage;
@@ -47,6 +48,9 @@ pub struct DemoArgs {
     /// Chooses the requests.
     #[arg(long, default_value_t = 7)]
     seed: u64,
+    /// A module for each replica in turn, instead of the embedded one; `reference` is that one. The first act has three replicas.
+    #[arg(long, value_name = "FILE.wasm")]
+    module: Vec<PathBuf>,
 }
 
 /// Runs the command.
@@ -71,11 +75,15 @@ async fn play(args: &DemoArgs, directory: &Path) -> anyhow::Result<Verdict> {
     let mut stop = Stop::on_signals().context("cannot listen for signals")?;
     let narrator = Narrator::start();
     let mut verdict = Verdict::default();
+    let modules = args.module.iter().map(source);
     say!("dsms demo, seed {}: {CLIENTS_LEN} clients ask all the while, and things go wrong\n", args.seed);
     for act in [Act::OneAfterTheOther, Act::BothAtOnce] {
         let directory = directory.join(act.directory_name());
         DirBuilder::new().mode(0o700).create(&directory)?;
-        let mut config = ClusterConfig::for_mode(act.mode(), None, Vec::new())?;
+        let mut config =
+            ClusterConfig::for_mode(act.mode(), None, modules.clone().take(act.mode().replicas_len_min()).collect())?;
+        let prepared = config.clone();
+        tokio::task::spawn_blocking(move || prepare_modules(&prepared)).await??;
         config.allow_faults = true;
         config.key_file = directory.join("cluster.key");
         let log = LogTo::File(Arc::new(File::create(directory.join("log"))?));
