@@ -28,6 +28,7 @@ void fail_test(const char *file, int line, const char *format, ...) {
 
 size_t run_tests(const struct test *tests, size_t len) {
     size_t failed = 0;
+    setvbuf(stdout, NULL, _IOLBF, 0); // A check of the market that fails ends the tests: say how far they have come.
     for (size_t i = 0; i < len; i++) {
         failures = 0;
         tests[i].run();

@@ -218,12 +218,14 @@ static void a_sale_of_more_than_is_held_sells_nothing(void) {
     EXPECT("not-owned", sell("NYKB1001", "NYKM100925", 1));
     EXPECT("added 9", add("NYKA1001", equity("NYKM100925"), 9));
     EXPECT("added 9", add("NYKA1001", bonus("NYKM100925"), 9));
+    EXPECT("added 9", add("NYKA1001", dividend("NYKM100925"), 9));
     EXPECT("not-owned", sell("NYKB1001", "NYKM100925", 1));
     EXPECT("bought 2 of 2, 7 available", buy("NYKB1001", equity("NYKM100925"), 2));
     EXPECT("bought 4 of 4, 5 available", buy("NYKB1001", bonus("NYKM100925"), 4));
+    EXPECT("bought 1 of 1, 8 available", buy("NYKB1001", dividend("NYKM100925"), 1));
     EXPECT("insufficient-owned 4", sell("NYKB1001", "NYKM100925", 5));
     EXPECT("not-owned", sell("NYKB1001", "NYKA100925", 1));
-    EXPECT("holds: NYKM100925 Equity 2; NYKM100925 Bonus 4;", get("NYKB1001"));
+    EXPECT("holds: NYKM100925 Equity 2; NYKM100925 Bonus 4; NYKM100925 Dividend 1;", get("NYKB1001"));
 }
 
 static void selling_frees_both_limits(void) {
