@@ -138,6 +138,34 @@ fn wrong_in_one_operation_is_replaced_once_that_is_asked_three_times_in_a_row() 
 }
 
 #[test]
+fn the_order_of_a_hash_map_is_outvoted() {
+    let cluster = start_with("hash-order", "[]", 10_000);
+    let mut market = NativeMarket::new();
+    let types = ["Equity", "Bonus", "Dividend"];
+    let add = types.map(|name| format!("NYKA1001 add-share NYKM100925 {name} 1000"));
+    let buy = types.map(|name| format!("NYKB1001 purchase-share NYKM100925 {name} 100"));
+    let sell = std::array::from_fn::<String, 20, _>(|_| "NYKB1001 sell-share NYKM100925 1".to_owned());
+    let requests: Vec<&str> = add.iter().chain(&buy).chain(&sell).map(String::as_str).collect();
+    assert_right(&cluster, &mut market, &lines(&requests));
+    cluster.wait_for_log(&["outcome differs", SUSPECT]);
+}
+
+#[test]
+fn what_a_module_keeps_beside_its_state_is_missed_once_it_has_been_brought_back() {
+    let cluster = start_with("stale-index", "[]", 10);
+    let mut market = NativeMarket::new();
+    let (add, buy) = ("NYKA1001 add-share NYKM100925 Equity 100", "NYKB1001 purchase-share NYKM100925 Equity 5");
+    let get = "NYKB1001 get-shares";
+    assert_right(&cluster, &mut market, &lines(&[&[add, buy], &[get; 28][..]].concat()));
+    let log = cluster.log_so_far();
+    assert!(!log.iter().any(|line| line.contains("outcome differs")), "{log:?}");
+    kill_process(cluster.node_pid(NodeId::ReplicaManager(ReplicaId::new(2).unwrap())), Signal::KILL).unwrap();
+    cluster.wait_for_log(&["votes again", SUSPECT]);
+    assert_right(&cluster, &mut market, &lines(&[get; 3]));
+    cluster.wait_for_log(&["outcome differs", SUSPECT]);
+}
+
+#[test]
 fn slow_but_alive_is_neither_accused_nor_restarted() {
     let cluster = start_with("slow", "[]", 10_000);
     let answers = assert_right(&cluster, &mut NativeMarket::new(), &mix(20));

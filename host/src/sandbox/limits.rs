@@ -17,8 +17,8 @@ pub struct SandboxLimits {
     /// fraction of a second, on every host at the same instruction.
     pub fuel_per_call: u64,
     /// Budget of one instantiation, `export-state` or `import-state`: these touch the whole market, not one share. The
-    /// reference module imports 100,000 holdings with a twentieth of the default. A guest uses 1 to 5 units in a
-    /// nanosecond, so the default ends an endless loop within some ten seconds.
+    /// reference module imports 100,000 holdings with a fiftieth of the default, the Python one with half of it. A guest uses 1 to 5 units in a
+    /// nanosecond, so the default ends an endless loop within half a minute.
     pub fuel_per_state_call: u64,
     /// Cap on all linear memories of an instance together, in bytes.
     pub memory_bytes_max: u64,

@@ -1,6 +1,6 @@
 //! A report as text: a line for each thing that was looked at, with a mark in front that tells good from bad.
 
-use crate::conformance::{Contract, Cost, Examination, Examined, Finding, Loading, Report, Weight};
+use crate::conformance::{Contract, Cost, Examination, Examined, Finding, Kind, Loading, Report, Weight};
 
 /// Findings of one examination that are printed in full; the rest is counted. A module that answers everything wrongly fails every
 /// rule. `--json` has all.
@@ -78,12 +78,14 @@ impl Text {
         let cut = if *is_complete { "" } else { ", as many as fit into the time" };
         let done = match examination {
             Examination::Golden => format!("{requests} golden requests in {histories} histories"),
-            Examination::RefusedInput => format!("{histories} requests and states that are refused change nothing"),
+            Examination::RefusedInput => format!("{histories} refused requests and states, which may change nothing"),
             Examination::RoundTrip => {
                 format!("{histories} states exported and imported, through the reference market and back")
             }
             Examination::Determinism => {
-                format!("{histories} histories twice, with other random numbers, times, memory and orders of import")
+                format!(
+                    "{histories} histories executed twice, with other random numbers, times, memory, orders of import"
+                )
             }
             Examination::RandomHistories => {
                 format!("{requests} drawn requests in {histories} histories against the reference market, seed {seed}")
@@ -95,9 +97,15 @@ impl Text {
             0 => self.good(format!("{done} ({took}{cut})")),
             _ => self.bad(format!("{}: {failures} found in {done} ({took}{cut})", examination.name())),
         }
-        findings.iter().take(FINDINGS_SHOWN_MAX).for_each(|finding| self.finding(finding));
-        if findings.len() > FINDINGS_SHOWN_MAX {
-            self.line(format!("  and {} more, which --json tells", findings.len() - FINDINGS_SHOWN_MAX));
+        // A module that fails in one place fails so at many rules.
+        let is_told = |place: usize| {
+            let is_like = |other: &Finding| other.kind == Kind::Fault && other.given == findings[place].given;
+            findings[..place].iter().any(is_like)
+        };
+        let shown = (0..findings.len()).filter(|place| !is_told(*place)).take(FINDINGS_SHOWN_MAX);
+        let shown_len = shown.map(|place| self.finding(&findings[place])).count();
+        if shown_len < findings.len() {
+            self.line(format!("  and {} more of the kind, which --json tells", findings.len() - shown_len));
         }
     }
 
