@@ -1,4 +1,5 @@
-//! What the examinations of `dsms check` find in the faulty modules of `replicas/faulty`: each one its own misbehaviour.
+//! What the examinations of `dsms check` find in the faulty modules of `replicas/faulty`: each one its own
+//! misbehaviour.
 
 #[path = "../faulty_modules.rs"]
 mod faulty_modules;
@@ -223,7 +224,7 @@ fn each_faulty_module_is_found_out_by_its_own_misbehaviour() {
     for expected in &EXPECTED {
         let Expected { how, examination, .. } = expected;
         // Costs are measured for as long as they may be; the others are done before.
-        let time = Duration::from_secs(if *examination == Examination::Cost { 2 } else { 20 });
+        let time = Duration::from_secs(if *examination == Examination::Cost { 2 } else { 120 });
         let report = report(&engine, how, &[*examination], time);
         let found: Vec<&Finding> = report.findings().collect();
         let it = found.iter().find(|finding| shows(finding, expected));

@@ -167,7 +167,7 @@ pub(super) fn replay(history: &History, modules: &[String], quiet: bool, json: b
             })
         );
     } else {
-        for (name, expected, given) in &states {
+        for (name, expected, given) in states.iter().filter(|_| !quiet) {
             say!("in the end the state of {name} DIFFERS\n    {REFERENCE_MARKET}: {expected}\n    {name}: {given}");
         }
         if at_last.is_empty() && earlier.is_empty() && !states.is_empty() {

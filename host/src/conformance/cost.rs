@@ -1,5 +1,5 @@
-//! What the calls of a module cost, against the limits of the sandbox: fuel, memory, log. Time is measured too, for people to read; no
-//! limit is on it, since two machines would not agree.
+//! What the calls of a module cost, against the limits of the sandbox: fuel, memory, log. Time is measured too, for
+//! people to read; no limit is on it, since two machines would not agree.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,7 +89,8 @@ pub struct StateCost {
     pub memory_bytes: u64,
 }
 
-/// Measures what calls cost. Faults are for other examinations to report, unless it is the size of a market that causes them.
+/// Measures what calls cost. Faults are for other examinations to report, unless it is the size of a market that causes
+/// them.
 pub(super) fn cost(scope: &mut Scope, module: &LoadedModule) -> (Examined, Option<Cost>) {
     let limits = *module.limits();
     let mut cost = Cost {

@@ -1,5 +1,5 @@
-//! Whether the golden requests hold a module to the order of the checks: wherever a request can break two rules at once, a case shows
-//! which of them is named.
+//! Whether the golden requests hold a module to the order of the checks: wherever a request can break two rules at
+//! once, a case shows which of them is named.
 //!
 //! Each rule is judged here by itself, from the state alone, apart from the reference market.
 
@@ -11,9 +11,12 @@ use crate::market::{
     BuyerId, Caller, Date, HoldingState, MarketState, Module, Operation, Outcome, Request, Share, ShareState,
 };
 
-/// Refusals that one request can earn at the same time, the one that is checked first before the other. What is not here cannot be, as
-/// a holding of a share that is not listed, or two holdings of one type and day.
-const PAIRS: [(&str, &[(&str, &[&str])]); 5] = [
+/// A refusal that is checked first, and those that it hides.
+type Before = (&'static str, &'static [&'static str]);
+
+/// Refusals that one request can earn at the same time, the one that is checked first before the other. What is not
+/// here cannot be, as a holding of a share that is not listed, or two holdings of one type and day.
+const PAIRS: [(&str, &[Before]); 5] = [
     ("add-share", &[("forbidden", &["already-exists"]), ("wrong-market", &["already-exists"])]),
     ("remove-share", &[("forbidden", &["not-found"]), ("wrong-market", &["not-found"])]),
     (
@@ -156,7 +159,8 @@ fn limits(held: &[HoldingState], buyer: BuyerId, share: Share, check: &mut impl 
     check(is_foreign(share) && counted >= 3, "weekly-limit");
 }
 
-/// The Monday on or before a date, as days since 1 January 2000, which was a Saturday. Two dates lie in one week if they have the same.
+/// The Monday on or before a date, as days since 1 January 2000, which was a Saturday. Two dates lie in one week if
+/// they have the same.
 fn monday_of(date: Date) -> i64 {
     const DAYS: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     let years = i64::from(date.year()) - 2000;

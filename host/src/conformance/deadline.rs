@@ -1,4 +1,5 @@
-//! How long an examination may take: the one place here that reads a clock. What time decides is only how much is examined.
+//! How long an examination may take: the one place here that reads a clock. What time decides is only how much is
+//! examined.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,9 @@
 //! Equal histories have equal answers and equal states, whatever else differs.
 //!
-//! Two instances execute one history. They differ in a single [`Condition`] that replicas of a cluster can differ in as well: a replica
-//! that was brought back started at another place of the order, took over a state that another module had listed in its own order, and
-//! has its data elsewhere in memory. If the answers differ, the condition is the cause.
+//! Two instances execute one history. They differ in a single [`Condition`] that replicas of a cluster can differ in as
+//! well: a replica that was brought back started at another place of the order, took over a state that another module
+//! had listed in its own order, and has its data elsewhere in memory. If the answers differ, the condition is the
+//! cause.
 
 use super::finding::{Finding, Kind, difference, given_words, lines};
 use super::golden;
@@ -24,7 +25,8 @@ enum Condition {
     Time,
     /// In which order the state was listed that both have imported.
     ImportOrder,
-    /// One has executed requests before, and all that they brought to the market is gone: its data lies elsewhere in memory.
+    /// One has executed requests before, and all that they brought to the market is gone: its data lies elsewhere in
+    /// memory.
     EarlierRequests,
 }
 
@@ -66,20 +68,20 @@ impl Condition {
     fn rule(self) -> &'static str {
         match self {
             Condition::HashSeed => {
-                "answers depend on the iteration order of a hash map: sort before you choose, or use an ordered map (in Rust \
-                 a BTreeMap)"
+                "answers depend on the iteration order of a hash map: sort before you choose, or use an ordered map \
+                 (in Rust a BTreeMap)"
             }
             Condition::RandomNumbers => {
-                "answers depend on random numbers: the module draws them itself, or its language seeds hash tables with them \
-                 (in Python a set of strings); sort before you choose"
+                "answers depend on random numbers: the module draws them itself, or its language seeds hash tables \
+                 with them (in Python a set of strings); sort before you choose"
             }
             Condition::Time => "answers depend on the time: the rules of the market use none but the dates of shares",
             Condition::ImportOrder => {
                 "answers depend on the order in which import-state was given its records: sort them, or use an ordered map"
             }
             Condition::EarlierRequests => {
-                "answers depend on requests of which nothing is left in the market: on something that is kept beside the \
-                 state, or on addresses in memory"
+                "answers depend on requests of which nothing is left in the market: on something that is kept beside \
+                 the state, or on addresses in memory"
             }
         }
     }
@@ -202,8 +204,8 @@ fn examine(scope: &mut Scope, condition: Condition, round: u64) -> Option<Findin
     })
 }
 
-/// The first request whose answers differ, as how many requests there are up to it, with both answers; one more than there are where
-/// only the states in the end differ.
+/// The first request whose answers differ, as how many requests there are up to it, with both answers; one more than
+/// there are where only the states in the end differ.
 fn first_difference(
     subject: &Subject,
     condition: Condition,

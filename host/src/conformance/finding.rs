@@ -71,7 +71,8 @@ pub struct Finding {
     pub rule: String,
     /// Where the rule's case is written, such as `tests/conformance/sell.txt:12`.
     pub place: Option<String>,
-    /// The history that shows it, a line for each step; most are requests, the others stand in brackets. The last one shows it.
+    /// The history that shows it, a line for each step; most are requests, the others stand in brackets. The last one
+    /// shows it.
     pub history: Vec<String>,
     /// Whether no request can be left out of the history.
     pub is_shortest: bool,

@@ -1,8 +1,8 @@
 //! The conformance cases: short histories of requests with the answers that every module must give.
 //!
 //! They are text under `tests/conformance/`, for people to read beside the market specification. A line `== …` opens a
-//! history on an empty market and states the rule that it shows; a request stands as on the command line, and below it, after
-//! `= `, its answer as JSON without the sequence number. `#` begins a comment.
+//! history on an empty market and states the rule that it shows; a request stands as on the command line, and below it,
+//! after `= `, its answer as JSON without the sequence number. `#` begins a comment.
 
 use std::fmt;
 

@@ -23,8 +23,8 @@ const CROWD: [u16; 3] = [0, 9999, 1001];
 /// Days over which the shares of a crowded history are spread, so that the same id is there under several types.
 const CROWDED_DAYS: usize = 5;
 
-/// Every New Year, from 1 January 2000 to 31 December 2099: eight days around each, which lie in two weeks and two years, foreign shares
-/// on all of them, and a buyer who wants one of each.
+/// Every New Year, from 1 January 2000 to 31 December 2099: eight days around each, which lie in two weeks and two
+/// years, foreign shares on all of them, and a buyer who wants one of each.
 pub(super) fn every_new_year() -> impl Iterator<Item = PastRequest> {
     let days = |year: u8| {
         let old = (28..=31).filter_map(move |day| Date::new(day, 12, year.checked_sub(1)?));
@@ -56,10 +56,9 @@ fn number<N: TryFrom<u16, Error: std::fmt::Debug>>(number: u16) -> N {
 
 /// The history of this number: it lists shares, and then people trade, without end.
 ///
-/// In two of three histories there are only a few buyers, who reach their limits; in the others three hundred, whom hardly anything
-/// is refused.
-/// Of four histories one is in September 2025, one around a New Year, one around the end of a February, and one anywhere, so that
-/// all kinds of weeks occur.
+/// In two of three histories there are only a few buyers, who reach their limits; in the others three hundred, whom
+/// hardly anything is refused. Of four histories one is in September 2025, one around a New Year, one around the end of
+/// a February, and one anywhere, so that all kinds of weeks occur.
 pub(super) fn drawn(seed: u64, number: u64) -> impl Iterator<Item = PastRequest> {
     let mut random = Pcg32::from_seed(seed_of(seed, number));
     let mut below = |bound: u32| ((u64::from(random.next_u32()) * u64::from(bound)) >> 32) as u8;

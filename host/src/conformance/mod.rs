@@ -1,13 +1,13 @@
 //! Examines one replica module: does it meet the contract, and does it behave as a replica has to?
 //!
-//! [`examine`] goes as far as the module lets it: the bytes, an instance, and then one [`Examination`] after the other, each in a file of
-//! its own. What a module does otherwise than it should is a [`Finding`], with the shortest history of requests that shows it. The
-//! judge is always the reference market, called natively; that the reference market itself answers as the market specification
-//! says is what the golden requests, written by hand, hold it to.
+//! [`examine`] goes as far as the module lets it: the bytes, an instance, and then one [`Examination`] after the other,
+//! each in a file of its own. What a module does otherwise than it should is a [`Finding`], with the shortest history
+//! of requests that shows it. The judge is always the reference market, called natively; that the reference market
+//! itself answers as the market specification says is what the golden requests, written by hand, hold it to.
 //!
-//! Nothing is printed here and no file is written: a [`Report`] can be turned into JSON, so that whoever examines many modules can
-//! do it in a process for each. A module that hangs is ended by its budget of instructions, and time that runs out makes
-//! examinations shorter, which the report says; but one call of a module is never interrupted.
+//! Nothing is printed here and no file is written: a [`Report`] can be turned into JSON, so that whoever examines many
+//! modules can do it in a process for each. A module that hangs is ended by its budget of instructions, and time that
+//! runs out makes examinations shorter, which the report says; but one call of a module is never interrupted.
 
 mod cost;
 #[cfg(test)]
@@ -57,8 +57,8 @@ pub enum Examination {
 }
 
 impl Examination {
-    /// All of them, in the order in which they are made, with the share of the time that each may take if those before it have
-    /// used theirs up.
+    /// All of them, in the order in which they are made, with the share of the time that each may take if those before
+    /// it have used theirs up.
     const ALL: [(Examination, u32); 6] = [
         (Examination::Golden, 40),
         (Examination::RefusedInput, 10),
@@ -96,8 +96,8 @@ impl Examination {
 pub struct Options {
     /// Everything that is drawn follows from it.
     pub seed: u64,
-    /// How long the examinations may take together, compiling not included. A module with an interpreter needs some of it; a
-    /// compiled one is done long before.
+    /// How long the examinations may take together, compiling not included. A module with an interpreter needs some of
+    /// it; a compiled one is done long before.
     pub time: Duration,
     /// Most requests of the random histories together, and of the other examinations in proportion.
     pub requests_max: u64,

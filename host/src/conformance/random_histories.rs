@@ -13,8 +13,8 @@ const HISTORY_LEN: u64 = 500;
 /// Histories that differ are shortened, until there are so many. Most modules that are wrong are so in one way.
 const FINDINGS_MAX: usize = 3;
 
-/// Draws histories from the seed and executes them, as many as requests and time allow. The first one is not drawn: it has every
-/// New Year in it.
+/// Draws histories from the seed and executes them, as many as requests and time allow. The first one is not drawn: it
+/// has every New Year in it.
 pub(super) fn random_histories(scope: &mut Scope) -> Examined {
     let histories_max = (scope.requests_max / HISTORY_LEN).max(1);
     for number in 0..=histories_max {

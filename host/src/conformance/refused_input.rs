@@ -1,7 +1,8 @@
-//! What is refused changes nothing: requests, by every refusal of every operation, and states that break an invariant. Afterwards the
-//! module goes on as if nothing had been asked.
+//! What is refused changes nothing: requests, by every refusal of every operation, and states that break an invariant.
+//! Afterwards the module goes on as if nothing had been asked.
 //!
-//! That no number is negative (I2) is in the types of the contract. That correct replicas have equal digests (I5) speaks of several.
+//! That no number is negative (I2) is in the types of the contract. That correct replicas have equal digests (I5)
+//! speaks of several.
 
 use std::collections::BTreeSet;
 

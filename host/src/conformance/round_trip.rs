@@ -1,5 +1,5 @@
-//! The state of a module goes out of it and into another instance, through the reference market both ways: it has to be the same state,
-//! and everything has to go on as if nothing had happened. Replicas come back in this way.
+//! The state of a module goes out of it and into another instance, through the reference market both ways: it has to be
+//! the same state, and everything has to go on as if nothing had happened. Replicas come back in this way.
 
 use super::finding::{Finding, Kind, difference, fault_words, given_words, lines};
 use super::golden;
@@ -66,7 +66,8 @@ fn fault(call: &str, fault: &GuestFault) -> Option<Wrong> {
     Some(Wrong { kind: Kind::Fault, expected: format!("an answer to {call}"), given: fault_words(fault) })
 }
 
-/// What is wrong with the state that the module exports after these requests. A wrong answer is for other examinations to report.
+/// What is wrong with the state that the module exports after these requests. A wrong answer is for other examinations
+/// to report.
 fn exports(subject: &Subject, requests: &[PastRequest]) -> Option<Wrong> {
     let mut module = subject.after(requests)?;
     match module.export_state() {

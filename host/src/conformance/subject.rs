@@ -20,12 +20,15 @@ const ATTEMPTS_MAX: usize = 1500;
 /// A history may be shortened for so long even when the time of its examination is over.
 const SHORTENING_MIN: Duration = Duration::from_millis(300);
 
-/// And never for longer than this.
-const SHORTENING_MAX: Duration = Duration::from_secs(3);
+/// And never for longer than this part of all the time.
+const SHORTENING_PART_MAX: u32 = 6;
+
+/// Makes an instance whose random numbers follow from these seeds.
+type Start<'a> = dyn Fn(Seeds) -> Result<Box<dyn Module>, GuestFault> + 'a;
 
 /// Starts instances of the module that is examined, each with an empty market.
 pub struct Subject<'a> {
-    start: Box<dyn Fn(Seeds) -> Result<Box<dyn Module>, GuestFault> + 'a>,
+    start: Box<Start<'a>>,
     /// Histories are broken off then. It follows the examination.
     until: Cell<Deadline>,
 }
@@ -101,6 +104,7 @@ pub struct Scope<'a> {
     examination: Examination,
     began: Deadline,
     deadline: Deadline,
+    shortening_max: Duration,
     progress: &'a mut dyn FnMut(Progress),
 }
 
@@ -121,6 +125,7 @@ impl<'a> Scope<'a> {
             examination,
             began: Deadline::after(Duration::ZERO),
             deadline,
+            shortening_max: options.time / SHORTENING_PART_MAX,
             progress,
         }
     }
@@ -164,7 +169,7 @@ impl<'a> Scope<'a> {
         mut shows: impl FnMut(&[PastRequest]) -> bool,
     ) -> Shortest {
         let until = self.deadline.at_least(SHORTENING_MIN);
-        let deadline = Deadline::after(until.left().min(SHORTENING_MAX));
+        let deadline = Deadline::after(until.left().min(self.shortening_max));
         self.subject.until.set(deadline);
         let mut attempts = 0;
         let requests = minimize(requests, ATTEMPTS_MAX, |list| {
@@ -176,7 +181,8 @@ impl<'a> Scope<'a> {
         Shortest { requests, is_shortest: attempts < ATTEMPTS_MAX && !deadline.is_over() }
     }
 
-    /// A wrong answer to the last of these requests, with the shortest history that ends with that request and shows it.
+    /// A wrong answer to the last of these requests, with the shortest history that ends with that request and shows
+    /// it.
     pub(super) fn wrong_answer(&mut self, rule: &str, requests: &[PastRequest], given: &Given) -> Finding {
         let (last, before) = requests.split_last().expect("a request was answered");
         let subject = self.subject;

@@ -45,7 +45,7 @@ pub enum Violation {
     },
     /// It does not export the contract's interface at all.
     OtherWorld {
-        /// What it exports instead, at most [`EXPORTS_TOLD_MAX`] of it.
+        /// What it exports instead; of many, the first few.
         exports: Vec<String>,
     },
     /// It exports the contract of another version.

@@ -19,8 +19,8 @@ pub(super) struct Exit {
 #[error("{0}")]
 pub(super) struct Misuse(pub(super) String);
 
-/// How wasmtime words that a value from the guest is larger than the host accepts. The error has no type that could be asked
-/// for; a test holds the wording.
+/// How wasmtime words that a value from the guest is larger than the host accepts. The error has no type that could be
+/// asked for; a test holds the wording.
 const HOSTCALL_FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// Innermost functions that a trap names. The guest controls how deep its stack is and how its functions are called.
@@ -59,8 +59,8 @@ pub(super) fn fault_of(error: &wasmtime::Error, allowance: Allowance, log: &Gues
     }
     match error.downcast_ref() {
         Some(Misuse(words)) => GuestFault::Trap(explained(&abridged(words.clone()), error, log)),
-        // What is left breaks the component model's own rules: a text that is not UTF-8, a case that the variant does not
-        // have, a list that ends outside of the memory, too many handles.
+        // What is left breaks the component model's own rules: a text that is not UTF-8, a case that the variant does
+        // not have, a list that ends outside of the memory, too many handles.
         None => GuestFault::BadExport(abridged(format!("broke a rule of the component model: {error:#}"))),
     }
 }
@@ -79,7 +79,8 @@ fn explained(trap: &str, error: &wasmtime::Error, log: &GuestLog) -> String {
     }
     let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
     let told = error.downcast_ref::<WasmBacktrace>().map(ToString::to_string).unwrap_or_default();
-    // Only wasmtime's text of a backtrace has the names as people write them: a line for each frame, `0: module!function`.
+    // Only wasmtime's text of a backtrace has the names as people write them: a line for each frame, `0:
+    // module!function`.
     let names: Vec<String> = frames
         .iter()
         .zip(told.lines().skip(1))

@@ -1,9 +1,10 @@
-//! What a guest printed before it ended, down to what one needs to know: what went wrong, and in which line of its source.
+//! What a guest printed before it ended, down to what one needs to know: what went wrong, and in which line of its
+//! source.
 //!
-//! Language runtimes print that in their own ways: Rust a place and a message, Python a traceback whose innermost frame comes last,
-//! JavaScript a message with the innermost frame right below it. What is not recognised is quoted from its end. The guest controls
-//! every byte, so nothing here is believed, and the result is bounded; it is a function of those bytes alone, so that it is the same on
-//! every host.
+//! Language runtimes print that in their own ways: Rust a place and a message, Python a traceback whose innermost frame
+//! comes last, JavaScript a message with the innermost frame right below it. What is not recognised is quoted from its
+//! end. The guest controls every byte, so nothing here is believed, and the result is bounded; it is a function of
+//! those bytes alone, so that it is the same on every host.
 
 /// Most bytes that are quoted. A panic message with its place fits.
 const BYTES_MAX: usize = 512;

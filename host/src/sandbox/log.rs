@@ -1,15 +1,15 @@
 //! What a guest says for people to read: its log, its standard output and its standard error.
 //!
-//! Bounded for each call, since the guest controls how much it is. What goes beyond the allowance is counted, dropped, and
-//! reported in one line at the end of the call. The end of standard error is kept apart: it is where language runtimes
-//! print why they abort.
+//! Bounded for each call, since the guest controls how much it is. What goes beyond the allowance is counted, dropped,
+//! and reported in one line at the end of the call. The end of standard error is kept apart: it is where language
+//! runtimes print why they abort.
 
 use std::fmt;
 
 use super::last_words;
 
-/// How much of the end of standard error is kept to find out why the guest ended, in bytes. A message with the hundred frames
-/// that an interpreter prints below it fits.
+/// How much of the end of standard error is kept to find out why the guest ended, in bytes. A message with the hundred
+/// frames that an interpreter prints below it fits.
 const LAST_WORDS_BYTES_MAX: usize = 8 << 10;
 
 /// Counted for each line beside its text, so that empty lines are bounded as well.

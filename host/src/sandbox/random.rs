@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-/// What a guest's random numbers follow from. All replicas have the same; who looks for modules that depend on them gives others.
+/// What a guest's random numbers follow from. All replicas have the same; who looks for modules that depend on them
+/// gives others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seeds {
     /// Of the bytes that `wasi:random/random` and `insecure` give.
@@ -62,8 +63,8 @@ impl VirtualRandom {
         u64::from_le_bytes(bytes)
     }
 
-    /// What a guest seeds its hash maps with. The same in every call, as an instance asks only once, and when is its own
-    /// affair.
+    /// What a guest seeds its hash maps with. The same in every call, as an instance asks only once, and when is its
+    /// own affair.
     pub(super) fn insecure_seed(&self) -> (u64, u64) {
         self.hash_seed
     }

@@ -22,12 +22,14 @@ use crate::simulation::history::{FORMAT, PastModule, PastRequest};
 
 /// Check one module: the contract, and everything that a replica has to do.
 ///
-/// The contract comes first: exports, and each import with the reason why a replica may not have it. A module that meets it is then
-/// examined: golden requests for every rule of the market; what is refused changes nothing; its state goes into another instance and
-/// all goes on; equal histories have equal answers, whatever random numbers, time, memory and order of import; drawn requests are
-/// answered as the reference market answers them; and what calls cost against the limits.
+/// The contract comes first: exports, and each import with the reason why a replica may not have it. A module that
+/// meets it is then examined: golden requests for every rule of the market; what is refused changes nothing; its state
+/// goes into another instance and all goes on; equal histories have equal answers, whatever random numbers, time,
+/// memory and order of import; drawn requests are answered as the reference market answers them; and what calls cost
+/// against the limits.
 ///
-/// Whatever is found is shown with the shortest history of requests that shows it, and with one command that shows it again.
+/// Whatever is found is shown with the shortest history of requests that shows it, and with one command that shows it
+/// again.
 ///
 /// Exit code: 0 it can run as a replica, 1 it cannot, 2 there is no such file.
 #[derive(Args, Debug)]
@@ -56,8 +58,8 @@ pub struct CheckArgs {
     json: bool,
 }
 
-/// Checks the module and prints what was found. Exit code 0 when it is good, 1 when it is not; an error (2) when there is no module
-/// to check.
+/// Checks the module and prints what was found. Exit code 0 when it is good, 1 when it is not; an error (2) when there
+/// is no module to check.
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let engine = Engine::new(SandboxLimits::default())?;
     let report = check(&engine, &args)?;

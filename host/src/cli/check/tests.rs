@@ -67,8 +67,8 @@ fn a_finding_is_told_with_the_command_that_shows_it_again() {
     let saving = Saving { engine: &engine, module: &args.module, digest: &digest, args: &args };
     let request = crate::market::parse_request(&["NYKB1001", "get-shares"]).unwrap();
     let past = PastRequest { sequence: crate::protocol::id::SequenceNumber(7), time_ms: None, request };
-    let json = serde_json::json!({"kind": "wrong-answer", "weight": "failure", "rule": "r", "place": null, "history": [],
-        "is-shortest": true, "expected": "", "given": "", "replay": [past], "command": null});
+    let json = serde_json::json!({"kind": "wrong-answer", "weight": "failure", "rule": "r", "place": null,
+        "history": [], "is-shortest": true, "expected": "", "given": "", "replay": [past], "command": null});
     let mut finding: Finding = serde_json::from_value(json).unwrap();
     let command = saving.command(Examination::Golden, 2, &finding).unwrap();
     let file = directory.path().join("golden-2.toml");

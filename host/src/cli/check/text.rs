@@ -2,8 +2,8 @@
 
 use crate::conformance::{Contract, Cost, Examination, Examined, Finding, Kind, Loading, Report, Weight};
 
-/// Findings of one examination that are printed in full; the rest is counted. A module that answers everything wrongly fails every
-/// rule. `--json` has all.
+/// Findings of one examination that are printed in full; the rest is counted. A module that answers everything wrongly
+/// fails every rule. `--json` has all.
 const FINDINGS_SHOWN_MAX: usize = 8;
 
 /// Steps of a history that are printed; a history that could not be shortened in time may have hundreds.

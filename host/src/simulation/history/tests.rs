@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::execution::{Given, Shrunk, StartModule, execute, last_step, shrink};
+use super::execution::{Ending, Given, Shrunk, StartModule, execute, execute_to_end, last_step, shrink};
 use super::*;
 use crate::market::{Digest, GuestFault, MarketState, Module, Operation, Outcome, parse_request};
 use crate::native::NativeMarket;
@@ -285,6 +285,23 @@ fn a_module_that_fails_goes_on_with_the_state_after_the_request() {
         differing.extend(step.differing().map(|module| (step.past.request.to_string(), module)));
     });
     assert_eq!(differing, [(needed[0].to_owned(), 1)]);
+}
+
+#[test]
+fn a_state_that_no_answer_shows_is_seen_in_the_end() {
+    let hoards = |market: &mut NativeMarket, context: Context, asked: &Request| {
+        if matches!(asked.operation, Operation::AddShare { .. }) {
+            market.execute(context, &request("NYKA1001 add-share NYKM010130 Bonus 1")).unwrap();
+        }
+        None
+    };
+    let add = past([request("LONA1001 add-share LONM010130 Equity 5")]);
+    let mut differing = 0;
+    let modules = [right(), start(hoards)];
+    let Ending { expected, given } = execute_to_end(&add, &modules, &mut |step| differing += step.differing().count());
+    assert_eq!((differing, expected.shares.len()), (0, 1));
+    assert_eq!(given[0], Ok(expected));
+    assert_eq!(given[1].as_ref().unwrap().shares.len(), 2);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Keeps beside the market which buyers have ever bought anything, so as to answer the others faster; an import does not restore that.
+//! Keeps beside the market which buyers have ever bought anything, so as to answer the others faster; an import does
+//! not restore that.
 
 #![cfg(target_family = "wasm")]
 
