@@ -96,7 +96,7 @@ fn a_stack_overflow_ends_the_call_alone_and_the_module_is_replaced() {
 
 #[test]
 fn a_memory_hog_is_stopped_at_its_cap_and_replaced() {
-    is_replaced_by_a_spare("memory-hog", &["module failed", "bytes of memory, the cap is 67108864"]);
+    is_replaced_by_a_spare("memory-hog", &["module failed", "bytes of memory, the cap is 134217728"]);
 }
 
 #[test]

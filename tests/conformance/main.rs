@@ -88,7 +88,7 @@ const EXPECTED: [Expected; 24] = [
         examination: Examination::RandomHistories,
         kind: Kind::Fault,
         steps: &["…"],
-        given: "the cap is 67108864",
+        given: "the cap is 134217728",
     },
     Expected {
         how: "oversized-outcome",

@@ -128,8 +128,8 @@ fn each_call_has_a_budget_of_its_own_and_uses_the_same_of_it_every_time() {
 #[test]
 fn memory_beyond_the_cap_ends_the_call() {
     check(
-        "(drop (memory.grow (i32.const 2000))) (call $added (i32.const 1))",
-        Err(GuestFault::MemoryExceeded { asked_bytes: 2002 * 65536, max_bytes: 64 << 20 }),
+        "(drop (memory.grow (i32.const 4000))) (call $added (i32.const 1))",
+        Err(GuestFault::MemoryExceeded { asked_bytes: 4002 * 65536, max_bytes: 128 << 20 }),
     );
     check("(drop (memory.grow (i32.const 100))) (call $added (memory.size))", added(102));
 }
