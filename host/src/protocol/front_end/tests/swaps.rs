@@ -34,18 +34,18 @@ impl Bench {
         self.swap_ask(SwapAsk::Look { replica: replica(3), swap }).unwrap().expect("it was begun")
     }
 
-    fn from_manager(&mut self, message: Message) {
+    fn manager_says(&mut self, message: Message) {
         self.front_end.handle_message(NodeId::ReplicaManager(replica(3)), message, self.now);
     }
 
     fn following(&mut self, swap: SwapId) {
         let stage = Stage::Following { executed: SequenceNumber(0), target: SequenceNumber(0) };
-        self.from_manager(Message::SwapReport { swap, stage });
+        self.manager_says(Message::SwapReport { swap, stage });
     }
 
     fn shadow_reply(&mut self, swap: SwapId, sequence: u64, capacity: u32) {
         let response = executed(sequence, capacity);
-        self.from_manager(Message::ShadowReply { swap, sequence: SequenceNumber(sequence), response });
+        self.manager_says(Message::ShadowReply { swap, sequence: SequenceNumber(sequence), response });
     }
 
     /// The names of what was sent about swaps.
@@ -84,7 +84,7 @@ fn a_shadow_takes_over_after_enough_outcomes_that_equal_the_released_ones() {
     bench.shadow_reply(swap, 2, 5);
     assert_eq!(bench.swap_messages(), ["promote"]);
     let promoted = Stage::Promoted { incarnation: Incarnation(2), sequence: SequenceNumber(2) };
-    bench.from_manager(Message::SwapReport { swap, stage: promoted.clone() });
+    bench.manager_says(Message::SwapReport { swap, stage: promoted.clone() });
     let status = bench.look(swap);
     assert_eq!((status.equal_len, status.stage), (2, promoted));
 }
@@ -130,7 +130,7 @@ fn what_is_not_released_yet_is_compared_when_it_is() {
 fn a_module_that_the_replica_has_and_a_replica_that_is_being_changed_are_said() {
     let mut bench = Bench::ready();
     let present = Digest::of_bytes(b"present");
-    bench.from_manager(Message::Progress(Progress { module: Some(present), ..PROGRESS }));
+    bench.manager_says(Message::Progress(Progress { module: Some(present), ..PROGRESS }));
     let candidate = Candidate::File { path: "/same.wasm".to_owned(), digest: present };
     let ask = SwapAsk::Begin { replica: replica(3), candidate, shadow_len: 1 };
     assert_eq!(bench.swap_ask(ask), Ok(None));
@@ -149,6 +149,6 @@ fn a_module_that_the_replica_has_and_a_replica_that_is_being_changed_are_said() 
 fn a_swap_ends_with_the_process_of_its_manager() {
     let mut bench = Bench::ready();
     let swap = bench.begin(1);
-    bench.from_manager(Message::Join);
+    bench.manager_says(Message::Join);
     assert!(matches!(bench.look(swap).stage, Stage::Failed(words) if words.contains("restarted")));
 }
