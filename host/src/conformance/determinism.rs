@@ -77,7 +77,8 @@ impl Condition {
             }
             Condition::Time => "answers depend on the time: the rules of the market use none but the dates of shares",
             Condition::ImportOrder => {
-                "answers depend on the order in which import-state was given its records: sort them, or use an ordered map"
+                "answers depend on the order in which import-state was given its records: sort them, or use an ordered \
+                 map"
             }
             Condition::EarlierRequests => {
                 "answers depend on requests of which nothing is left in the market: on something that is kept beside \

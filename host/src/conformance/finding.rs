@@ -1,7 +1,5 @@
 //! Something that a module does otherwise than it should.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::market::{GuestFault, MarketState};
@@ -143,27 +141,36 @@ pub fn difference(expected: &MarketState, given: &MarketState) -> Option<(String
     if expected == given {
         return None;
     }
-    let records = |state: &MarketState| state.records().collect::<BTreeMap<String, String>>();
-    let (expected, told) = (records(expected), records(given));
-    let differing = expected.keys().chain(told.keys()).find(|key| expected.get(*key) != told.get(*key));
-    let words = |key: &String, value: Option<&String>| match value {
-        Some(value) if key.starts_with("share") => {
-            let (capacity, available) = value.split_once(' ').unwrap_or((value, ""));
-            format!("{key}: capacity {capacity}, available {available}")
-        }
-        Some(value) => format!("{key}: {value} units"),
-        None => format!("no {key}"),
+    let Some((expected, told)) = expected.first_difference(given) else {
+        let broken = given.check_invariants().err().unwrap_or_default();
+        return Some(("every share and every holding once".to_owned(), broken));
     };
-    Some(match differing {
-        Some(key) => (words(key, expected.get(key)), words(key, told.get(key))),
-        None => ("every share and every holding once".to_owned(), given.check_invariants().err().unwrap_or_default()),
-    })
+    let either = expected.as_deref().or(told.as_deref()).unwrap_or_default();
+    let words = |record: Option<&str>| record.map_or_else(|| format!("no {}", key_of(either)), record_words);
+    Some((words(expected.as_deref()), words(told.as_deref())))
+}
+
+/// What a record is about: its first three words, as in `share NYKM100925 Equity`, or four where it begins with a buyer.
+fn key_of(record: &str) -> String {
+    let len = if record.starts_with("share ") { 3 } else { 4 };
+    record.split(' ').take(len).collect::<Vec<_>>().join(" ")
+}
+
+/// A record of a state with its numbers named.
+fn record_words(record: &str) -> String {
+    let key = key_of(record);
+    let numbers: Vec<&str> = record[key.len()..].split_whitespace().collect();
+    match numbers[..] {
+        [capacity, available] => format!("{key}: capacity {capacity}, available {available}"),
+        [units] => format!("{key}: {units} units"),
+        _ => record.to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::{Share, ShareState, ShareType};
+    use crate::market::{HoldingState, Share, ShareState, ShareType};
 
     #[test]
     fn the_first_difference_of_two_states_is_named_on_both_sides() {
@@ -181,6 +188,12 @@ mod tests {
         assert_eq!(
             difference(&state(vec![listed]), &state(Vec::new())),
             told(&format!("{words} 5, available 5"), "no share NYKM100925 Equity")
+        );
+        let holding = HoldingState { buyer: "NYKB1001".parse().unwrap(), share, units: 3 };
+        let held = MarketState { holdings: vec![holding], ..state(vec![listed]) };
+        assert_eq!(
+            difference(&held, &state(vec![listed])),
+            told("holding NYKB1001 NYKM100925 Equity: 3 units", "no holding NYKB1001 NYKM100925 Equity")
         );
         let twice = difference(&state(vec![listed]), &state(vec![listed, listed])).unwrap().1;
         assert!(twice.contains("twice"), "{twice}");
