@@ -88,6 +88,33 @@ impl History {
     }
 }
 
+/// A rule that golden requests show, and where it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoldenRule {
+    /// The rule, in words.
+    pub rule: &'static str,
+    /// Such as `tests/conformance/sell.txt:12`.
+    pub place: String,
+    /// The places of its requests, of which a finding names one.
+    cases: Vec<String>,
+}
+
+impl GoldenRule {
+    /// Whether a finding of the golden requests is that this rule is broken.
+    pub fn is_broken_in(&self, finding: &Finding) -> bool {
+        finding.place.as_ref().is_some_and(|place| *place == self.place || self.cases.contains(place))
+    }
+}
+
+/// Every rule that golden requests show, in the order in which they are made.
+pub fn golden_rules() -> Vec<GoldenRule> {
+    let rule = |History { rule, place, cases }: History| {
+        let cases = cases.into_iter().map(|case| case.place).collect();
+        GoldenRule { rule, place, cases }
+    };
+    histories().into_iter().map(rule).collect()
+}
+
 /// All of them.
 pub(super) fn histories() -> Vec<History> {
     FILES.iter().flat_map(|(name, text)| parse(name, text).unwrap_or_else(|bug| panic!("{bug}"))).collect()
@@ -151,6 +178,18 @@ mod tests {
             Refusal::InsufficientNew { available: 1, needed: 2 },
         ] {
             assert!(answers("refused", refusal.name()) > 0, "no case answers {}", refusal.name());
+        }
+    }
+
+    #[test]
+    fn a_finding_belongs_to_the_one_rule_whose_request_it_names() {
+        let rules = golden_rules();
+        for history in histories() {
+            for place in history.cases.iter().map(|case| &case.place).chain([&history.place]) {
+                let finding = Finding { place: Some(place.clone()), ..Finding::failure(Kind::Fault, "") };
+                let broken: Vec<&GoldenRule> = rules.iter().filter(|rule| rule.is_broken_in(&finding)).collect();
+                assert!(broken.len() == 1 && broken[0].rule == history.rule, "{place}: {broken:?}");
+            }
         }
     }
 

@@ -30,13 +30,12 @@ use crate::sandbox::{Engine, LoadError, LoadedModule};
 use crate::simulation::panics::quietly;
 
 pub use cost::{Cost, OperationCost, StateCost};
+pub use deadline::Deadline;
 pub use finding::{Finding, Kind, Weight, difference as state_difference};
-pub use golden::golden;
+pub use golden::{GoldenRule, golden, golden_rules};
 pub use report::{Contract, Examined, ImportVerdict, Loading, Report, Starting};
 pub use round_trip::round_trip;
 pub use subject::{Scope, Subject};
-
-use deadline::Deadline;
 
 /// One of the ways in which a module is examined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
