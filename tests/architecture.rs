@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// For each part of the crate: the other parts, and the crates besides `std`, that it may import.
-const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
     ("market", &[], &["serde", "serde_json", "blake3"]),
     ("seal.rs", &[], &["blake3"]),
     ("protocol", &["market"], &["serde"]),
@@ -25,6 +25,11 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
         "conformance",
         &["market", "protocol", "sandbox", "simulation", "native", "workload"],
         &["serde", "serde_json", "blake3", "rand_pcg", "rand_core"],
+    ),
+    (
+        "grading",
+        &["market", "protocol", "sandbox", "simulation", "native", "workload", "conformance"],
+        &["serde", "serde_json", "tokio", "thiserror"],
     ),
     ("config", &["protocol"], &["toml", "thiserror", "serde"]),
     (

@@ -1,7 +1,7 @@
 //! dsms hosts the Distributed Share Market System as an actively replicated service whose replicas are WebAssembly modules.
 //!
 //! ARCHITECTURE.md is the map. Dependencies point one way:
-//! `cli -> { runtime -> { sandbox, config }, conformance -> { sandbox, simulation, native } } -> { protocol, seal } -> market`.
+//! `cli -> { runtime -> { sandbox, config }, grading -> conformance -> { sandbox, simulation, native } } -> { protocol, seal } -> market`.
 //!
 //! The library is what the binary is made of; tests and benchmarks use it too. The smallest piece that does something:
 //!
@@ -23,6 +23,7 @@
 pub mod cli;
 pub mod config;
 pub mod conformance;
+pub mod grading;
 pub mod market;
 pub mod native;
 pub mod protocol;

@@ -12,6 +12,7 @@ mod checking;
 mod clients;
 mod demo;
 mod faulty;
+mod grading;
 mod hostile;
 mod incident;
 mod injection;

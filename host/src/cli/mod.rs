@@ -11,6 +11,7 @@ mod connect;
 mod demo;
 mod digest;
 mod fault;
+mod grade;
 mod incident;
 mod log;
 mod module;
@@ -56,6 +57,9 @@ enum Command {
     Swap(swap::SwapArgs),
     Fault(fault::FaultArgs),
     Check(check::CheckArgs),
+    Grade(grade::GradeArgs),
+    #[command(hide = true)]
+    GradeOne(grade::one::OneArgs),
     Sim(sim::SimArgs),
     Replay(replay::ReplayArgs),
     Bench(bench::BenchArgs),
@@ -86,6 +90,8 @@ pub fn run() -> ExitCode {
         Command::Swap(args) => swap::run(args),
         Command::Fault(args) => fault::run(args),
         Command::Check(args) => check::run(args),
+        Command::Grade(args) => grade::run(args),
+        Command::GradeOne(args) => grade::one::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Bench(args) => bench::run(args),
@@ -109,7 +115,7 @@ mod tests {
     use super::*;
 
     /// Words that lead somewhere, so that more than the name of the command is tried.
-    const WORDS: [&str; 38] = [
+    const WORDS: [&str; 39] = [
         "up",
         "demo",
         "node",
@@ -123,6 +129,7 @@ mod tests {
         "digest",
         "fault",
         "check",
+        "grade",
         "bench",
         "add",
         "ls",
