@@ -5,7 +5,7 @@
 //! part as soon as it is done; a child that takes too long is ended, and keeps what it has told. What came of a module is an
 //! [`Examined`], which is [kept](store) so that a run that was stopped goes on where it was.
 //!
-//! From all of them follow the [score](score) of each, at which requests several of them [fail together](coincidence), and the
+//! From all of them follow the [score] of each, at which requests several of them [fail together](coincidence), and the
 //! [files](output) that people and their tools read. Names and messages are whatever a hostile module has made of them: each form
 //! escapes them in its own way.
 

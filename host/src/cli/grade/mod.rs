@@ -28,7 +28,7 @@ use crate::grading::{Examined, Grade, Settings, child, store};
 /// Of 100 points 60 are for golden rules, 15 for drawn histories, 10 for determinism, 10 for the state, 5 for the clusters. A module that
 /// cannot be run has none.
 ///
-/// DIR gets results.json, grades.csv, junit.xml, report.html and gradescope/NAME.json. Each result is kept as soon as it is there, under the
+/// DIR gets results.json, grades.csv, junit.xml, report.html and gradescope/NAME.json. Each result is kept at once, under the
 /// digest of the module, so a run that was stopped goes on where it was, and modules that were graded in the same way before are not
 /// examined again.
 ///
