@@ -1,4 +1,5 @@
 //! Builds the reference module and hands its path to the host, which embeds it: `dsms up` works with nothing else at hand.
+//! Lists the files that `dsms new` writes, which are embedded as well.
 //!
 //! The guest is built by a cargo of its own, for another target and with another profile. It writes to a directory under
 //! OUT_DIR, since the outer target directory is locked while this script runs.
@@ -6,6 +7,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+#[path = "build/templates.rs"]
+mod templates;
 
 const PACKAGE: &str = "dsms-reference";
 const LIBRARY: &str = "dsms_reference.wasm";
@@ -19,6 +23,12 @@ fn main() {
         println!("cargo::rerun-if-changed={}", workspace.join(source).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+
+    let table = PathBuf::from(variable("OUT_DIR")).join("templates.rs");
+    if let Err(words) = templates::write(&workspace.join("replicas"), &table) {
+        fail(&words);
+    }
 
     if let Err(words) = ensure_target() {
         fail(&words);

@@ -15,6 +15,7 @@ mod grade;
 mod incident;
 mod log;
 mod module;
+mod new;
 mod node;
 mod output;
 mod ps;
@@ -24,6 +25,7 @@ mod shrink;
 mod sim;
 mod swap;
 mod up;
+mod watch;
 mod why;
 
 /// Exit code of every error that is not a bad command line: what, where and the next command to type are on standard error.
@@ -56,10 +58,12 @@ enum Command {
     Digest(digest::DigestArgs),
     Swap(swap::SwapArgs),
     Fault(fault::FaultArgs),
+    New(new::NewArgs),
     Check(check::CheckArgs),
     Grade(grade::GradeArgs),
     #[command(hide = true)]
     GradeOne(grade::one::OneArgs),
+    Watch(watch::WatchArgs),
     Sim(sim::SimArgs),
     Replay(replay::ReplayArgs),
     Bench(bench::BenchArgs),
@@ -89,9 +93,11 @@ pub fn run() -> ExitCode {
         Command::Digest(args) => digest::run(args),
         Command::Swap(args) => swap::run(args),
         Command::Fault(args) => fault::run(args),
+        Command::New(args) => new::run(args),
         Command::Check(args) => check::run(args),
         Command::Grade(args) => grade::run(args),
         Command::GradeOne(args) => grade::one::run(args),
+        Command::Watch(args) => watch::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Bench(args) => bench::run(args),
@@ -115,7 +121,7 @@ mod tests {
     use super::*;
 
     /// Words that lead somewhere, so that more than the name of the command is tried.
-    const WORDS: [&str; 39] = [
+    const WORDS: [&str; 43] = [
         "up",
         "demo",
         "node",
@@ -128,8 +134,10 @@ mod tests {
         "log",
         "digest",
         "fault",
+        "new",
         "check",
         "grade",
+        "watch",
         "bench",
         "add",
         "ls",
@@ -139,6 +147,8 @@ mod tests {
         "front-end",
         "delay",
         "--as",
+        "--lang",
+        "rust",
         "--by",
         "--for",
         "--rate",
