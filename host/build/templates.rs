@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The directories that are templates, by the names of their tables.
-const TEMPLATES: [(&str, &str); 2] = [("RUST", "rust"), ("JAVASCRIPT", "javascript")];
+const TEMPLATES: [(&str, &str); 4] = [("RUST", "rust"), ("PYTHON", "python"), ("JAVASCRIPT", "javascript"), ("C", "c")];
 
 /// Writes `file`, which `host/src/cli/new/templates.rs` includes.
 pub fn write(replicas: &Path, file: &Path) -> Result<(), String> {

@@ -17,6 +17,7 @@ mod hostile;
 mod incident;
 mod injection;
 mod lifecycle;
+mod projects;
 mod recovery;
 mod replication;
 mod simulating;

@@ -7,9 +7,13 @@ use clap::ValueEnum;
 pub(super) enum Language {
     /// Rust, with wit-bindgen
     Rust,
+    /// Python, with componentize-py
+    Python,
     /// JavaScript, on the QuickJS engine
     #[value(name = "js", alias = "javascript")]
     JavaScript,
+    /// C, compiled by zig cc
+    C,
 }
 
 /// One file of a project.
@@ -28,7 +32,9 @@ impl Language {
     pub(super) fn files(self) -> &'static [TemplateFile] {
         match self {
             Language::Rust => RUST,
+            Language::Python => PYTHON,
             Language::JavaScript => JAVASCRIPT,
+            Language::C => C,
         }
     }
 
@@ -36,7 +42,9 @@ impl Language {
     pub(super) fn directory(self) -> &'static str {
         match self {
             Language::Rust => "rust",
+            Language::Python => "python",
             Language::JavaScript => "javascript",
+            Language::C => "c",
         }
     }
 
@@ -44,7 +52,9 @@ impl Language {
     pub(super) fn needs(self) -> &'static str {
         match self {
             Language::Rust => "Rust 1.88 or later, from https://rustup.rs",
+            Language::Python => "Python 3.10 or later, with venv",
             Language::JavaScript => "Node.js 20.19 or later, with npm",
+            Language::C => "Python 3.9 with venv, Rust 1.88 and a cc, or later ones",
         }
     }
 }
