@@ -63,7 +63,8 @@ fn is_asked_for(language: &str, programs: &[&str]) -> bool {
         eprintln!("SKIPPED: no project in {language} is built, since its tools are large; set {LANGUAGES}=1 to do so");
         return false;
     }
-    let runs = |program: &&&str| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    let runs =
+        |program: &&&str| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     if let Some(missing) = programs.iter().find(|program| !runs(program)) {
         eprintln!("SKIPPED: no project in {language} is built, since {missing} is not installed");
         return false;
@@ -134,8 +135,10 @@ fn what_is_wrong_with_a_project_ends_its_round_in_words() {
 #[test]
 fn each_save_is_built_again_and_ctrl_c_leaves_no_process_behind() {
     // The second build does not end by itself.
-    let directory = project("echo building $$; cat source; if grep -q endless source; then sleep 1000; fi\n\
-                             cp ../reference.wasm out/replica.wasm");
+    let directory = project(
+        "echo building $$; cat source; if grep -q endless source; then sleep 1000; fi\n\
+                             cp ../reference.wasm out/replica.wasm",
+    );
     let source = directory.path().join("project/source");
     fs::write(&source, "first\n").unwrap();
     let mut command = dsms(directory.path());

@@ -25,6 +25,9 @@ use crate::sandbox::{Engine, SandboxLimits};
 /// How often it is asked how far the swap is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// After so many looks at which nothing new was seen it is said what is waited for: the cluster may be idle.
+const QUIET_LOOKS: u32 = 30;
+
 /// Exit code when the module does not take over.
 const FAILED_EXIT: u8 = 1;
 
@@ -109,13 +112,24 @@ async fn swap(connect: &ConnectArgs, wanted: &Wanted, shadow_len: u64) -> anyhow
         return Ok(None);
     };
     let bar = ProgressBar::new_spinner();
+    let mut looks_without_news = 0;
     while !status.stage.is_over() {
         bar.set_message(progress_words(&status));
         bar.tick();
+        if looks_without_news == QUIET_LOOKS && matches!(status.stage, Stage::Following { .. }) {
+            let SwapStatus { equal_len, shadow_len, .. } = status;
+            bar.suspend(|| {
+                eprintln!(
+                    "dsms: {equal_len} of {shadow_len} outcomes are right; the others come with the next requests. Ctrl-C gives the swap up, \
+                     --shadow N wants fewer"
+                );
+            });
+        }
         let swap = status.swap;
         let interrupted = tokio::time::timeout(LOOK_EVERY, tokio::signal::ctrl_c()).await.is_ok();
         let next = if interrupted { SwapAsk::End { replica, swap } } else { SwapAsk::Look { replica, swap } };
         let Some(looked) = ask(&mut client, next).await? else { bail!("the front end has forgotten the swap") };
+        looks_without_news = if looked.equal_len == status.equal_len { looks_without_news + 1 } else { 0 };
         status = looked;
     }
     bar.finish_and_clear();
