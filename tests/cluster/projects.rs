@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::faulty_modules::faulty_module;
 use crate::harness::{Cluster, dsms, reference_wasm, wait_for_end};
 
 /// Asks for the languages whose tools have to be fetched.
@@ -119,13 +120,17 @@ fn without_a_cluster_the_module_is_checked_and_the_way_to_start_one_is_named() {
 fn what_is_wrong_with_a_project_ends_its_round_in_words() {
     let failed = |build: &str, words: &str| {
         let directory = project(build);
-        let watched = run(directory.path(), &["watch", "project", "--once"]);
+        let watched = run(&directory.path().join("project"), &["watch", ".", "--once"]);
         assert_eq!(watched.status.code(), Some(1), "{}", told(&watched));
         assert!(told(&watched).contains(words), "{}", told(&watched));
+        // What the check has saved is no change of the sources.
+        let files = fs::read_dir(directory.path().join("project")).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(files.into_iter().all(|file| file == "build" || file == "out"));
     };
     failed("echo no compiler; exit 7", "build has failed: exit status: 7");
     failed("rm -f out/replica.wasm", "out/replica.wasm");
     failed("head -c 1000 ../reference.wasm >out/replica.wasm", "not good: it cannot run as a replica");
+    failed(&format!("cp {} out/replica.wasm", faulty_module("wrong-always").display()), "golden requests");
     let empty = tempfile::tempdir().unwrap();
     let watched = run(empty.path(), &["watch", "."]);
     assert_eq!(watched.status.code(), Some(2));

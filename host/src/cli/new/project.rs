@@ -96,8 +96,8 @@ impl Project {
         let text = text.replace(&self.template_name, self.name());
         let text = match file.path {
             "README.md" => self.readme(&text),
-            // The key of a cluster that is started in here is nobody else's.
-            ".gitignore" => format!("{text}/.dsms/\n"),
+            // The key of a cluster that is started in here is nobody else's; what a check has found is of the moment.
+            ".gitignore" => format!("{text}/.dsms/\n/replica.check/\n"),
             CARGO_LOCK => sorted_lock(&text),
             _ => text,
         };

@@ -34,7 +34,7 @@ const FAILED_EXIT: u8 = 1;
 /// module that it has, and takes over if none of its outcomes differs. Without a cluster, the swap comes as soon as one is started.
 ///
 /// A file that is saved while a step is under way ends that step and begins anew. What is built or installed (out, target, node_modules,
-/// __pycache__) and hidden files are not looked at. Ctrl-C ends it, and the step that is under way.
+/// __pycache__), what `dsms check` saves (*.check), and hidden files are not looked at. Ctrl-C ends it, and the step that is under way.
 ///
 /// Exit code: 0 after Ctrl-C, or with --once if every step was good; 1 with --once if one was not; 2 if there is nothing to watch.
 #[derive(Debug, Args)]
@@ -113,7 +113,9 @@ impl WatchArgs {
         let module = self.directory.join("out/replica.wasm");
         let build = self.directory.join("build");
         let build = Step::new(build_program(&build), &[]);
-        let check = Step::dsms(&["check", path_text(&module)?])?;
+        // What the steps save goes where nothing is watched: it is no change of the sources.
+        let (out, found) = (self.directory.join("out"), self.directory.join("out/replica.check"));
+        let check = Step::dsms(&["check", path_text(&module)?, "--out", path_text(&found)?])?;
         for step in [&build, &check] {
             match step.run(sources, stop).await? {
                 Ended::Good => {}
@@ -131,7 +133,8 @@ impl WatchArgs {
         }
         let (replica, shadow) = (self.replica.to_string(), self.shadow.to_string());
         let timeout = self.connect.timeout.to_string();
-        let mut words = vec!["swap", &replica, path_text(&module)?, "--shadow", &shadow, "--timeout", &timeout];
+        let mut words = vec!["swap", &replica, path_text(&module)?, "--shadow", &shadow, "--out", path_text(&out)?];
+        words.extend(["--timeout", &timeout]);
         let address = self.connect.connect.map(|address| address.to_string());
         words.extend(address.iter().flat_map(|address| ["--connect", address.as_str()]));
         Ok(match Step::dsms(&words)?.run(sources, stop).await? {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 
-/// What is built or installed, and so no source. Hidden files are none either.
+/// What is built or installed, and so no source. Hidden files are none either, nor is what `dsms check` saves.
 const IGNORED: [&str; 4] = ["out", "target", "node_modules", "__pycache__"];
 
 /// Most files that are looked at twice a second. Whoever runs it in a home directory by mistake is told so.
@@ -30,7 +30,8 @@ impl Sources {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 let metadata = if *name == *"wit" { path.metadata() } else { path.symlink_metadata() };
                 let Ok(metadata) = metadata else { continue };
-                if name.starts_with('.') || (metadata.is_dir() && IGNORED.contains(&&*name)) {
+                let is_made = IGNORED.contains(&&*name) || name.ends_with(".check");
+                if name.starts_with('.') || (metadata.is_dir() && is_made) {
                     continue;
                 }
                 if metadata.is_dir() {
@@ -78,8 +79,15 @@ mod tests {
         let project = tempfile::tempdir().unwrap();
         write(project.path(), "src/lib.rs", "a");
         let first = Sources::look(project.path()).unwrap();
-        for file in ["out/replica.wasm", "target/x", "node_modules/x/y", ".venv/x", ".src.swp", "src/__pycache__/x.pyc"]
-        {
+        for file in [
+            "out/replica.wasm",
+            "target/x",
+            "node_modules/x/y",
+            ".venv/x",
+            ".src.swp",
+            "src/__pycache__/x.pyc",
+            "replica.check/golden-1.toml",
+        ] {
             write(project.path(), file, "built");
         }
         assert_eq!(Sources::look(project.path()).unwrap(), first);
