@@ -173,8 +173,8 @@ fn module_name(config: &ClusterConfig, node: NodeId, digest: Option<Digest>) -> 
         ModuleSource::Reference => digest == Some(Digest::of_bytes(reference_module())),
         ModuleSource::File(path) => std::fs::read(path).is_ok_and(|bytes| digest == Some(Digest::of_bytes(&bytes))),
     };
-    // The file may have been built anew since, so the digest is shown beside the name.
-    let source = sources.find(is_running).unwrap_or(&replica.module);
+    // A module that came in a swap, or whose file was built anew since, has only its digest here.
+    let source = if digest.is_some() { sources.find(is_running)? } else { &replica.module };
     Some(match source {
         ModuleSource::Reference => "reference".to_owned(),
         ModuleSource::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
