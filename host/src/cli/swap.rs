@@ -187,6 +187,11 @@ impl SwapArgs {
                     "{replica} runs {name} since #{sequence}, as incarnation {incarnation}, after {} outcomes that were right",
                     status.equal_len
                 );
+                if status.mismatch.is_some() {
+                    say!(
+                        "it took over before an outcome of it that came with the last ones was seen not to be the released one"
+                    );
+                }
                 say!("take it back: dsms swap {replica} --rollback");
             }
             Stage::Failed(words) => say!("{replica} keeps the module that it has: {name} does not take over, {words}"),

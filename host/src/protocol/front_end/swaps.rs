@@ -51,7 +51,7 @@ impl FrontEnd {
             SwapAsk::Look { replica, swap } => self.swap_status(replica, swap).map(Some),
             SwapAsk::End { replica, swap } => {
                 if self.swaps.active(replica, swap).is_some() {
-                    self.end_swap(replica, "it was given up".to_owned(), now);
+                    self.give_up(replica, "it was given up".to_owned(), now);
                 }
                 self.swap_status(replica, swap).map(Some)
             }
@@ -148,8 +148,8 @@ impl FrontEnd {
                 self.promote_if_right(replica);
             } else {
                 let released = (*released).clone();
-                entry.status.mismatch = Some(Mismatch { sequence, command, shadow, released });
-                self.end_swap(replica, format!("its outcome at #{sequence} is not the released one"), now);
+                entry.status.mismatch.get_or_insert(Mismatch { sequence, command, shadow, released });
+                self.give_up(replica, format!("its outcome at #{sequence} is not the released one"), now);
             }
         }
     }
@@ -174,6 +174,16 @@ impl FrontEnd {
             entry.is_promoted = true;
             self.transmit(Recipients::One(NodeId::ReplicaManager(replica)), Message::Promote { swap });
         }
+    }
+
+    /// Has the manager end a swap. One that it was told to promote may have come to its end there already, so the manager says how it ended.
+    fn give_up(&mut self, replica: ReplicaId, reason: String, now: Instant) {
+        let entry = self.swaps.entries.get(&replica).expect("the caller has seen it");
+        if !entry.is_promoted {
+            return self.end_swap(replica, reason, now);
+        }
+        let swap = entry.status.swap;
+        self.transmit(Recipients::One(NodeId::ReplicaManager(replica)), Message::EndSwap { swap });
     }
 
     fn end_swap(&mut self, replica: ReplicaId, reason: String, now: Instant) {

@@ -149,9 +149,10 @@ impl ReplicaManager {
         self.run_shadow(now);
     }
 
-    /// The front end gives the swap up, and knows why.
+    /// The front end gives the swap up. If the shadow has taken over already, that was reported before.
     pub(super) fn on_end_swap(&mut self, id: SwapId) {
         if self.swap.as_ref().is_some_and(|swap| swap.id == id) {
+            self.report_swap(id, Stage::Failed("it was given up before it took over".to_owned()));
             self.stop_shadow();
         }
     }
@@ -180,7 +181,7 @@ impl ReplicaManager {
             }
             Shadow::Following { execution, .. } => {
                 let limit = match self.life {
-                    // It does not go on by itself, so nobody is ahead of whom.
+                    // It executes nothing more, so there is nothing to stay behind of.
                     Life::Blocked { .. } | Life::Quarantined => self.log.end(),
                     _ => self.execution.executed,
                 };

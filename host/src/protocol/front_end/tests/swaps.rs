@@ -152,3 +152,22 @@ fn a_swap_ends_with_the_process_of_its_manager() {
     bench.manager_says(Message::Join);
     assert!(matches!(bench.look(swap).stage, Stage::Failed(words) if words.contains("restarted")));
 }
+
+#[test]
+fn how_a_swap_ended_that_is_given_up_after_it_was_to_be_promoted_is_what_its_manager_says() {
+    let promoted = Stage::Promoted { incarnation: Incarnation(2), sequence: SequenceNumber(1) };
+    for ended in [promoted, Stage::Failed("it was given up before it took over".to_owned())] {
+        let mut bench = Bench::ready();
+        let swap = bench.begin(1);
+        bench.following(swap);
+        bench.judged_request(1, &[5, 5, 5]);
+        bench.judged_request(2, &[5, 5, 5]);
+        bench.shadow_reply(swap, 1, 5);
+        bench.shadow_reply(swap, 2, 6);
+        assert_eq!(bench.swap_messages(), ["swap", "promote", "end-swap"]);
+        assert!(!bench.look(swap).stage.is_over(), "the module may have taken over, or may not");
+        bench.manager_says(Message::SwapReport { swap, stage: ended.clone() });
+        let status = bench.look(swap);
+        assert_eq!((status.stage, status.mismatch.map(|mismatch| mismatch.sequence.0)), (ended, Some(2)));
+    }
+}

@@ -233,3 +233,18 @@ fn a_shadow_that_the_log_was_cut_off_behind_begins_again_and_is_too_slow_in_the_
     let starts = bench.swap_asks.iter().filter(|ask| ask.starts_with("start")).count();
     assert_eq!(starts, SHADOW_STARTS_MAX as usize);
 }
+
+#[test]
+fn a_swap_that_is_given_up_says_so_unless_the_shadow_has_taken_over() {
+    let mut bench = Bench::voting(1);
+    bench.follow();
+    bench.receive(NodeId::FrontEnd, Message::EndSwap { swap: SWAP });
+    assert!(matches!(bench.stage(), Stage::Failed(_)));
+    bench.promote();
+    assert_eq!(bench.manager.incarnation, Incarnation(1), "it is over");
+    let mut bench = Bench::voting(1);
+    bench.follow();
+    bench.promote();
+    bench.receive(NodeId::FrontEnd, Message::EndSwap { swap: SWAP });
+    assert!(matches!(bench.stage(), Stage::Promoted { .. }), "{:?}", bench.stage());
+}
