@@ -19,7 +19,7 @@ use crate::simulation::history::{PastModule, PastRequest};
 const DIFFERS_EXIT: u8 = 1;
 
 /// How the reference market, called natively, is named beside modules.
-pub(super) const REFERENCE_MARKET: &str = "reference market";
+const REFERENCE_MARKET: &str = "reference market";
 
 /// Begins the further lines of an outcome, below its first.
 const CONTINUED: &str = "\n           ";
@@ -159,16 +159,14 @@ pub(super) fn replay(history: &History, modules: &[String], quiet: bool, json: b
                 "request": history.last().request.to_string(),
                 "differ_at_last": at_last,
                 "first_differences": earlier.iter().map(|(name, place)| json!({"module": name, "sequence": place})).collect::<Vec<_>>(),
-                "states_differ": states.iter().map(|(name, expected, given)| {
-                    json!({"module": name, "expected": expected, "given": given})
-                }).collect::<Vec<_>>(),
+                "states_differ": states_json(&states),
                 "unknown": history.unknown,
                 "steps": steps,
             })
         );
     } else {
-        for (name, expected, given) in states.iter().filter(|_| !quiet) {
-            say!("in the end the state of {name} DIFFERS\n    {REFERENCE_MARKET}: {expected}\n    {name}: {given}");
+        if !quiet {
+            print_states(&states);
         }
         if at_last.is_empty() && earlier.is_empty() && !states.is_empty() {
             say!("every answer is that of the {REFERENCE_MARKET}, but not every state in the end");
@@ -179,13 +177,23 @@ pub(super) fn replay(history: &History, modules: &[String], quiet: bool, json: b
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS_EXIT) })
 }
 
-/// The modules whose states are others in the end, with the first difference.
-fn state_differences<'a>(ending: &Ending, names: &[&'a str]) -> Vec<(&'a str, String, String)> {
+/// The modules whose states are others in the end: the first record that differs, of the reference market and of the module.
+pub(super) fn state_differences<'a>(ending: &Ending, names: &[&'a str]) -> Vec<(&'a str, String, String)> {
     let difference = |(name, given): (&&'a str, &Result<_, _>)| match given {
         Ok(given) => state_difference(&ending.expected, given).map(|(expected, given)| (*name, expected, given)),
         Err(fault) => Some((*name, "an exported state".to_owned(), format!("fault: {fault}"))),
     };
     names.iter().zip(&ending.given).filter_map(difference).collect()
+}
+
+pub(super) fn print_states(states: &[(&str, String, String)]) {
+    for (name, expected, given) in states {
+        say!("in the end the state of {name} DIFFERS\n    {REFERENCE_MARKET}: {expected}\n    {name}: {given}");
+    }
+}
+
+pub(super) fn states_json(states: &[(&str, String, String)]) -> Value {
+    states.iter().map(|(name, expected, given)| json!({"module": name, "expected": expected, "given": given})).collect()
 }
 
 fn verdict(history: &History, modules_len: usize, at_last: &[&str], earlier: &[(&str, u64)]) -> String {

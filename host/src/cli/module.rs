@@ -1,15 +1,24 @@
 //! Modules by the names that people give on the command line.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 
+use crate::config::ModuleSource;
+pub use crate::config::REFERENCE;
 use crate::protocol::limits::REPLICAS_LEN_MAX;
-use crate::sandbox::{Engine, LoadedModule, Origin, SandboxLimits, reference_module};
+use crate::runtime::node::load;
+use crate::sandbox::{Engine, LoadError, LoadedModule, Origin, SandboxLimits, reference_module};
 use crate::simulation::replica::{MakeModule, native};
 
-/// The module name that stands for the one that is built into the host.
-pub const REFERENCE: &str = "reference";
+/// The bytes of a module: of a file, or of the embedded one.
+pub fn read_module(engine: &Engine, path: &Path) -> Result<Vec<u8>, LoadError> {
+    match ModuleSource::named(path) {
+        ModuleSource::Reference => Ok(reference_module().to_vec()),
+        ModuleSource::File(path) => engine.read_module(&path),
+    }
+}
 
 /// Says that a large module is being compiled.
 pub fn tell_of_compiling(len: usize) {
@@ -18,11 +27,7 @@ pub fn tell_of_compiling(len: usize) {
 
 /// Loads a module: a .wasm file, or the embedded one. Says so when it had to be compiled, which may take a while.
 pub fn load_module(engine: &Engine, name: &str) -> anyhow::Result<LoadedModule> {
-    let loaded = match name {
-        REFERENCE => engine.load(reference_module()),
-        path => engine.load_file(path.as_ref()),
-    };
-    let loaded = loaded.with_context(|| format!("module {name}"))?;
+    let loaded = load(engine, &ModuleSource::named(name)).with_context(|| format!("module {name}"))?;
     if loaded.origin() == Origin::Compiled {
         eprintln!("dsms: compiled module {name}, digest {}", loaded.digest().short());
     }

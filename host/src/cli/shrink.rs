@@ -9,7 +9,9 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::connect::{ConnectArgs, block_on, unexpected};
-use super::incident::{REFERENCE_MARKET, Subject, absolute, given_json, print_given, progress_bar};
+use super::incident::{
+    Subject, absolute, given_json, print_given, print_states, progress_bar, state_differences, states_json,
+};
 use super::output::{say, shell_word};
 use super::why::{replies_differ, response_words};
 use crate::config::ClusterConfig;
@@ -23,9 +25,7 @@ use crate::runtime::directory::ClusterDirectory;
 use crate::runtime::node::sandbox_limits;
 use crate::sandbox::{Engine, SandboxLimits};
 use crate::simulation::History;
-use crate::simulation::history::execution::{
-    Shrunk, StartModule, StateDifference, Step, execute, last_step, shrink, state_differences,
-};
+use crate::simulation::history::execution::{Shrunk, StartModule, Step, execute, execute_to_end, shrink};
 use crate::simulation::history::{Executed, FORMAT, PastModule, PastReply, PastRequest, abridged, executed};
 
 /// Exit code when the difference does not show.
@@ -102,10 +102,11 @@ pub fn run(args: ShrinkArgs) -> anyhow::Result<ExitCode> {
     // What the shrunk requests lead to may differ in other numbers than what all of them do.
     let starts: Vec<StartModule> = subjects.iter().map(Subject::start).collect();
     let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let differences = names.iter().zip(state_differences(&history.requests, &starts));
+    let mut last = None;
+    let ending = execute_to_end(&history.requests, &starts, &mut |step| last = Some(step));
     let found = Found {
-        last: last_step(&history.requests, &starts),
-        state_differences: differences.filter_map(|(name, difference)| Some((*name, difference?))).collect(),
+        last: last.expect("the last request is known"),
+        states: state_differences(&ending, &names),
         names,
         replay: format!("dsms replay {}", shell_word(&file)),
         file,
@@ -271,12 +272,12 @@ fn history(
         crashed: told.status.crashed,
         replicas: told.record.replies.len(),
         unknown: told.executed.unknown,
-        released: released(&told.record).map(|response| abridged(&response_words(response, &told.record))),
+        released: released(&told.record).map(|response| abridged(&response_words(response, told.record.sequence))),
         fuel_per_call: limits.fuel_per_call,
         memory_bytes_max: limits.memory_bytes_max,
         replies: replies
             .filter_map(|(replica, reply)| {
-                let response = abridged(&response_words(&reply.as_ref()?.response, &told.record));
+                let response = abridged(&response_words(&reply.as_ref()?.response, told.record.sequence));
                 Some(PastReply { replica, response })
             })
             .collect(),
@@ -295,7 +296,7 @@ fn released(record: &Record) -> Option<&Response> {
 /// Prints what was seen in the cluster.
 fn print_told(told: &Told) {
     let record = &told.record;
-    let line = |response: &Response| response_words(response, record).replace('\n', "\n           ");
+    let line = |response: &Response| response_words(response, record.sequence).replace('\n', "\n           ");
     let request = told.executed.requests.last().expect("the last request is known").request;
     say!("#{} {request}", record.sequence);
     say!("  in the cluster");
@@ -317,8 +318,8 @@ fn print_told(told: &Told) {
 struct Found<'a> {
     last: Step,
     names: Vec<&'a str>,
-    /// Where the state of a module first differs from that of the reference market in the end.
-    state_differences: Vec<(&'a str, StateDifference)>,
+    /// The modules whose states are others in the end: the first record that differs, of the reference market and of the module.
+    states: Vec<(&'a str, String, String)>,
     file: PathBuf,
     replay: String,
 }
@@ -331,9 +332,7 @@ impl Found<'_> {
         shrunk.requests.iter().for_each(|past| say!("    #{} {}", past.sequence, past.request));
         say!("  after these, at #{}", told.record.sequence);
         print_given(&self.last, &self.names, true);
-        for (name, difference) in &self.state_differences {
-            print_state_difference(name, difference);
-        }
+        print_states(&self.states);
         if told.executed.unknown == 0 && released_otherwise(told, again) {
             say!(
                 "  what was released is not what the reference market gives: too many modules are wrong in the same way"
@@ -383,24 +382,13 @@ impl Found<'_> {
                     "request": past.request.to_string(),
                 })).collect::<Vec<_>>()),
                 "minimal": shrunk.map(|shrunk| shrunk.is_minimal),
-                "state_differences": self.state_differences.iter().map(|(name, (own, expected))| json!({
-                    "module": name, "expected": expected, "given": own,
-                })).collect::<Vec<_>>(),
+                "states_differ": states_json(&self.states),
                 "unknown": told.executed.unknown,
                 "file": self.file.display().to_string(),
                 "replay": self.replay,
             })
         );
     }
-}
-
-fn print_state_difference(name: &str, (own, expected): &StateDifference) {
-    let words = |record: &Option<String>| record.clone().unwrap_or_else(|| "nothing".to_owned());
-    say!(
-        "    first difference of the states: the {REFERENCE_MARKET} has {}, {name} has {}",
-        words(expected),
-        words(own)
-    );
 }
 
 /// Whether another outcome was released than the reference market gives after the whole history.

@@ -14,7 +14,7 @@ use super::incident::absolute;
 use super::module::{load_module, tell_of_compiling};
 use super::output::say;
 use super::shrink::{self, ShrinkArgs};
-use crate::market::Digest;
+use super::why::response_words;
 use crate::protocol::client_message::{ClientMessage, ServerBody};
 use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::message::{Command, Response};
@@ -90,7 +90,8 @@ pub fn run(args: SwapArgs) -> anyhow::Result<ExitCode> {
     let wanted = Wanted { replica, candidate, name };
     let shadow_len = if args.rollback { 0 } else { args.shadow };
     let Some(status) = block_on(swap(&args.connect, &wanted, shadow_len))? else {
-        return Ok(args.say_unneeded(&wanted));
+        args.say_unneeded(&wanted);
+        return Ok(ExitCode::SUCCESS);
     };
     args.say_ended(&wanted, &status);
     if let (Some(mismatch), Some(name)) = (&status.mismatch, wanted.name) {
@@ -158,21 +159,13 @@ fn progress_words(status: &SwapStatus) -> String {
 }
 
 impl SwapArgs {
-    fn say_unneeded(&self, wanted: &Wanted) -> ExitCode {
-        let Wanted { replica, candidate, .. } = wanted;
-        let digest = match candidate {
-            Candidate::File { digest, .. } => *digest,
-            Candidate::Previous => Digest::of_bytes(&[]),
-        };
+    fn say_unneeded(&self, wanted: &Wanted) {
+        let Wanted { replica, name, .. } = wanted;
         if self.json {
-            say!(
-                "{}",
-                json!({"replica": replica.to_string(), "swapped": false, "unneeded": true, "module": digest.to_string()})
-            );
+            say!("{}", json!({"replica": replica.to_string(), "module": name, "swapped": false, "unneeded": true}));
         } else {
-            say!("{replica} runs this module already (digest {}): nothing to do", digest.short());
+            say!("{replica} runs {} already: nothing to do", name.as_deref().unwrap_or("that module"));
         }
-        ExitCode::SUCCESS
     }
 
     fn say_ended(&self, wanted: &Wanted, status: &SwapStatus) {
@@ -205,7 +198,7 @@ impl SwapArgs {
 
 fn print_mismatch(mismatch: &Mismatch, equal_len: u64) {
     let Mismatch { sequence, shadow, released, .. } = mismatch;
-    let words = |response: &Response| outcome_words(response).replace('\n', "\n            ");
+    let words = |response: &Response| response_words(response, *sequence).replace('\n', "\n            ");
     say!("  #{sequence} {}", command_words(mismatch));
     say!("  released: {}", words(released));
     say!("  shadow:   {}", words(shadow));
@@ -219,13 +212,6 @@ fn command_words(mismatch: &Mismatch) -> String {
     }
 }
 
-fn outcome_words(response: &Response) -> String {
-    match response {
-        Response::Executed { outcome, .. } => outcome.to_string(),
-        other => format!("{other:?}"),
-    }
-}
-
 fn to_json(wanted: &Wanted, status: &SwapStatus) -> serde_json::Value {
     let (mut incarnation, mut sequence, mut reason) = (None, None, None);
     match &status.stage {
@@ -235,9 +221,9 @@ fn to_json(wanted: &Wanted, status: &SwapStatus) -> serde_json::Value {
         Stage::Failed(words) => reason = Some(words),
         Stage::Loading | Stage::Importing | Stage::Following { .. } => {}
     }
-    let outcome = |response: &Response| match response {
+    let outcome = |response: &Response, sequence| match response {
         Response::Executed { outcome, .. } => outcome.to_json(),
-        other => json!(format!("{other:?}")),
+        other => json!(response_words(other, sequence)),
     };
     json!({
         "replica": status.replica.to_string(),
@@ -252,8 +238,8 @@ fn to_json(wanted: &Wanted, status: &SwapStatus) -> serde_json::Value {
         "mismatch": status.mismatch.as_ref().map(|mismatch| json!({
             "sequence": mismatch.sequence.0,
             "request": command_words(mismatch),
-            "released": outcome(&mismatch.released),
-            "shadow": outcome(&mismatch.shadow),
+            "released": outcome(&mismatch.released, mismatch.sequence),
+            "shadow": outcome(&mismatch.shadow, mismatch.sequence),
         })),
     })
 }

@@ -1,6 +1,6 @@
 //! `dsms up`: the whole cluster on this machine.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
         None => {
             let replicas_len = args.replicas.map(usize::from);
             let modules = modules(&args.module, args.mode, replicas_len)?;
-            let spares: Vec<ModuleSource> = args.spare.iter().map(source).collect();
+            let spares: Vec<ModuleSource> = args.spare.iter().map(ModuleSource::named).collect();
             ClusterConfig::for_mode(args.mode, replicas_len, modules)?.with_spares(&spares)?
         }
     };
@@ -98,20 +98,12 @@ fn modules(paths: &[PathBuf], mode: Tolerance, replicas_len: Option<usize>) -> a
     let wanted = replicas_len.unwrap_or_else(|| mode.replicas_len_min().max(paths.len()));
     match paths {
         [] => Ok(Vec::new()),
-        [all] => Ok(vec![source(all); wanted]),
-        each if each.len() == wanted => Ok(each.iter().map(source).collect()),
+        [all] => Ok(vec![ModuleSource::named(all); wanted]),
+        each if each.len() == wanted => Ok(each.iter().map(ModuleSource::named).collect()),
         each => anyhow::bail!(
             "--module is given {} times for {wanted} replicas; give it once for all of them, or once for each",
             each.len()
         ),
-    }
-}
-
-pub(super) fn source(path: impl AsRef<Path>) -> ModuleSource {
-    let path = path.as_ref();
-    match path.to_str() {
-        Some("reference") => ModuleSource::Reference,
-        _ => ModuleSource::File(path.to_owned()),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::client_message::{ClientMessage, ServerBody, WhyAnswer};
 use crate::protocol::event_log::EventRecord;
-use crate::protocol::id::ReplicaId;
+use crate::protocol::id::{ReplicaId, SequenceNumber};
 use crate::protocol::ledger::{Conclusion, Record};
 use crate::protocol::message::{Command, Response};
 use crate::protocol::time::Instant;
@@ -114,9 +114,9 @@ fn after(record: &Record, at: Instant) -> String {
     ms_after(record, at).map_or_else(|| "    ?    ".to_owned(), |ms| format!("+{ms:.3} ms"))
 }
 
-pub(super) fn response_words(response: &Response, record: &Record) -> String {
+pub(super) fn response_words(response: &Response, sequence: SequenceNumber) -> String {
     match response {
-        Response::Executed { first, outcome } if *first == record.sequence => outcome.to_string(),
+        Response::Executed { first, outcome } if *first == sequence => outcome.to_string(),
         Response::Executed { first, outcome } => format!("{outcome} (as executed first at #{first})"),
         Response::StateDigest(digest) => format!("state digest {digest}"),
         Response::Forgotten => "executed so long ago that the outcome is forgotten".to_owned(),
@@ -148,7 +148,7 @@ fn print_record(record: &Record, quorum: usize) {
                     Some(Conclusion::Released { response, .. }) if *response != reply.response => "  DIFFERS",
                     _ => "",
                 };
-                let words = response_words(&reply.response, record);
+                let words = response_words(&reply.response, record.sequence);
                 let words = words.replace('\n', CONTINUED);
                 say!("  {replica}   {:>11}  {words}{verdict}", after(record, reply.at));
             }
@@ -159,7 +159,7 @@ fn print_record(record: &Record, quorum: usize) {
         Some(Conclusion::Released { at, matching_len, response }) => say!(
             "  released    {:>11}  {}: {matching_len} replicas shared it, {quorum} were needed",
             after(record, *at),
-            response_words(response, record).lines().next().unwrap_or_default().trim_end_matches(':'),
+            response_words(response, record.sequence).lines().next().unwrap_or_default().trim_end_matches(':'),
         ),
         Some(Conclusion::NoAgreement { at }) => {
             say!("  no agreement {:>10}  no {quorum} replicas can share an outcome", after(record, *at));

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::document::{Entry, Findings, Section, quote, read_document};
 use super::near_miss::near_miss;
 use super::{
-    ANY_PORT, ClusterConfig, FrontEndConfig, KEY_FILE, MODE, ModuleLimits, ModuleSource, Problem, ReplicaConfig,
-    SequencerConfig, absolute, module_file,
+    ANY_PORT, ClusterConfig, FrontEndConfig, KEY_FILE, MODE, ModuleLimits, ModuleSource, Problem, REFERENCE,
+    ReplicaConfig, SequencerConfig, absolute, module_file,
 };
 use crate::protocol::limits::{LOG_LEN_MAX, PROGRESS_INTERVAL, REPLICAS_LEN_MAX, REQUEST_TIMEOUT};
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
@@ -29,9 +29,6 @@ const SCHEMA: &[(&str, &[&str])] = &[
     ("recovery", &["reinstantiations_max", "probation_ms", "backoff_ms", "backoff_max_ms", "checkpoint_every"]),
     ("module_limits", &["fuel_per_call", "memory_bytes_max", "log_bytes_per_call_max"]),
 ];
-
-/// How the file writes the embedded module.
-pub(super) const REFERENCE: &str = "reference";
 
 /// A request that waits for less is lost to a single datagram that has to be repeated; one that waits for more than ten
 /// minutes holds one of the front end's places for somebody who has left.

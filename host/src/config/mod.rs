@@ -115,10 +115,21 @@ pub enum ModuleSource {
     File(PathBuf),
 }
 
+/// The name that stands for the embedded module wherever a file could be named.
+pub const REFERENCE: &str = "reference";
+
+impl ModuleSource {
+    /// The module of this name, as on a command line.
+    pub fn named(name: impl Into<PathBuf>) -> ModuleSource {
+        let path = name.into();
+        if path.as_os_str() == REFERENCE { ModuleSource::Reference } else { ModuleSource::File(path) }
+    }
+}
+
 impl fmt::Display for ModuleSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ModuleSource::Reference => f.write_str("reference"),
+            ModuleSource::Reference => f.write_str(REFERENCE),
             ModuleSource::File(path) => path.display().fmt(f),
         }
     }

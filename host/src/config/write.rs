@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::cluster::REFERENCE;
+use super::REFERENCE;
 use super::{ClusterConfig, ModuleSource, PathNotUtf8};
 use crate::protocol::quorum::Tolerance;
 

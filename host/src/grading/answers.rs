@@ -11,6 +11,7 @@ use crate::market::{Digest, GuestFault, Module, Outcome};
 use crate::native::NativeMarket;
 use crate::protocol::id::SequenceNumber;
 use crate::simulation::history::PastRequest;
+use crate::simulation::history::execution::start_like;
 use crate::workload::{Mix, listings};
 
 /// Most characters of what a module gave that are kept. The module controls how many there are.
@@ -105,15 +106,6 @@ pub fn ask(start: &dyn Fn() -> Started, history: &[PastRequest], is_over: &dyn F
 
 fn digest(outcome: &Outcome) -> String {
     Digest::of_bytes(outcome.to_json().to_string().as_bytes()).short()
-}
-
-fn start_like(start: &dyn Fn() -> Started, reference: &mut NativeMarket) -> Started {
-    let mut module = start()?;
-    let state = reference.export_state().expect("the reference market does not fail");
-    match module.import_state(&state)? {
-        Ok(()) => Ok(module),
-        Err(words) => Err(GuestFault::Trap(format!("the state was refused: {words}"))),
-    }
 }
 
 #[cfg(test)]

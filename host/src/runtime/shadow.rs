@@ -1,25 +1,23 @@
 //! The module that is to take over in a swap: how it is loaded, and the executor that it has to itself.
 
-use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
+use crate::config::ModuleSource;
 use crate::market::{Digest, MarketState};
 use crate::protocol::id::Incarnation;
 use crate::protocol::replica_manager::{StartFailure, Task};
 use crate::protocol::swap::SwapId;
-use crate::sandbox::{Engine, LoadedModule, reference_module};
+use crate::sandbox::{Engine, LoadedModule};
 
 use super::clock::Clock;
 use super::executor::{Answer, Executor, RunResults};
 use super::guest_log::GuestLines;
 use super::injection::{ASLEEP, ModuleFaults};
+use super::node;
 use super::replica::ModuleExecutor;
-
-/// What stands for the embedded module where a path is asked for; every other path is absolute.
-const REFERENCE: &str = "reference";
 
 /// The life of a shadow, as its executor counts. Each start has an executor of its own.
 const SHADOW_LIFE: Incarnation = Incarnation(0);
@@ -160,17 +158,12 @@ async fn next_of(running: &mut Option<Running>) -> ShadowAnswer {
 }
 
 fn load(engine: &Engine, path: &str, digest: Digest) -> Result<LoadedModule, String> {
-    if path == REFERENCE {
-        return engine.load(reference_module()).map_err(|error| error.to_string());
+    let module = node::load(engine, &ModuleSource::named(path)).map_err(|error| error.to_string())?;
+    if module.digest() == digest {
+        return Ok(module);
     }
-    let bytes = engine.read_module(Path::new(path)).map_err(|error| error.to_string())?;
-    let found = Digest::of_bytes(&bytes);
-    if found != digest {
-        return Err(format!(
-            "{path} is another file here than where the swap was asked for: its digest is {}, not {}; copy it again",
-            found.short(),
-            digest.short()
-        ));
-    }
-    engine.load(&bytes).map_err(|error| error.to_string())
+    let (found, wanted) = (module.digest().short(), digest.short());
+    Err(format!(
+        "{path} is another module here than where the swap was asked for: its digest is {found}, not {wanted}; copy it again"
+    ))
 }

@@ -13,10 +13,10 @@ use anyhow::Context;
 use clap::Args;
 
 use super::incident::absolute;
-use super::module::REFERENCE;
+use super::module::read_module;
 use super::output::{say, shell_word};
 use crate::conformance::{Examination, Finding, Options, Report, examine};
-use crate::sandbox::{Engine, SandboxLimits, reference_module};
+use crate::sandbox::{Engine, SandboxLimits};
 use crate::simulation::History;
 use crate::simulation::history::{FORMAT, PastModule, PastRequest};
 
@@ -72,10 +72,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn check(engine: &Engine, args: &CheckArgs) -> anyhow::Result<Report> {
-    let bytes = match args.module.to_str() {
-        Some(REFERENCE) => reference_module().to_vec(),
-        _ => engine.read_module(&args.module)?,
-    };
+    let bytes = read_module(engine, &args.module)?;
     let options = Options {
         seed: args.seed,
         time: Duration::from_secs(args.time),

@@ -1,4 +1,6 @@
 use super::*;
+use crate::config::REFERENCE;
+use crate::sandbox::reference_module;
 
 fn args(module: &Path, out: &Path) -> CheckArgs {
     CheckArgs {

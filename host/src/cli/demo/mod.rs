@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use crate::config::ClusterConfig;
+use crate::config::{ClusterConfig, ModuleSource};
 use crate::protocol::event::Event;
 use crate::protocol::fault::{Fault, FaultKind};
 use crate::protocol::id::ReplicaId;
@@ -23,7 +23,7 @@ use crate::runtime::stop::Stop;
 use crate::runtime::up::{Cluster, LogTo};
 
 use super::output::say;
-use super::up::{prepare_modules, source};
+use super::up::prepare_modules;
 
 mod load;
 mod stage;
@@ -75,7 +75,7 @@ async fn play(args: &DemoArgs, directory: &Path) -> anyhow::Result<Verdict> {
     let mut stop = Stop::on_signals().context("cannot listen for signals")?;
     let narrator = Narrator::start();
     let mut verdict = Verdict::default();
-    let modules = args.module.iter().map(source);
+    let modules = args.module.iter().map(ModuleSource::named);
     say!("dsms demo, seed {}: {CLIENTS_LEN} clients ask all the while, and things go wrong\n", args.seed);
     for act in [Act::OneAfterTheOther, Act::BothAtOnce] {
         let directory = directory.join(act.directory_name());

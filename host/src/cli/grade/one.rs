@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::cli::module::REFERENCE;
+use crate::cli::module::{REFERENCE, read_module};
 use crate::cli::output::say;
 use crate::grading::{Settings, examine_one};
 use crate::market::Digest;
@@ -32,10 +32,7 @@ pub struct OneArgs {
 pub fn run(args: OneArgs) -> anyhow::Result<ExitCode> {
     end_with_parent();
     let engine = Engine::new(SandboxLimits::default())?;
-    let bytes = match args.module.to_str() {
-        Some(REFERENCE) => reference_module().to_vec(),
-        _ => engine.read_module(&args.module)?,
-    };
+    let bytes = read_module(&engine, &args.module)?;
     if Digest::of_bytes(&bytes).to_string() != args.digest {
         bail!("{} has changed since the grading began", args.module.display());
     }

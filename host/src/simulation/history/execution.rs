@@ -31,9 +31,6 @@ impl Step {
     }
 }
 
-/// The first records that two states do not share: a module's, and the reference market's. A record that only one has comes alone.
-pub type StateDifference = (Option<String>, Option<String>);
-
 /// The states after a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
@@ -93,7 +90,11 @@ fn run(requests: &[PastRequest], modules: &[StartModule], each: &mut dyn FnMut(S
     (reference, running)
 }
 
-fn start_like(start: &StartModule, reference: &mut NativeMarket) -> Result<Box<dyn Module>, GuestFault> {
+/// An instance that goes on from the state of the reference market, as a replica that is brought back does.
+pub fn start_like(
+    start: &dyn Fn() -> Result<Box<dyn Module>, GuestFault>,
+    reference: &mut NativeMarket,
+) -> Result<Box<dyn Module>, GuestFault> {
     let mut module = start()?;
     let state = reference.export_state().expect("the reference market does not fail");
     match module.import_state(&state)? {
@@ -107,24 +108,6 @@ pub fn last_step(requests: &[PastRequest], modules: &[StartModule]) -> Step {
     let mut last = None;
     execute(requests, modules, &mut |step| last = Some(step));
     last.expect("there is a request")
-}
-
-/// Where the state of each module first differs from that of the reference market after all of these requests; nothing where it does not, or
-/// where there is no state to be had.
-pub fn state_differences(requests: &[PastRequest], modules: &[StartModule]) -> Vec<Option<StateDifference>> {
-    let mut reference = NativeMarket::new();
-    for past in requests {
-        reference.execute(past.context(), &past.request).expect("the reference market does not fail");
-    }
-    let expected = reference.export_state().expect("the reference market does not fail");
-    let state = |start: &StartModule| {
-        let mut module = start()?;
-        for past in requests {
-            module.execute(past.context(), &past.request)?;
-        }
-        module.export_state()
-    };
-    modules.iter().map(|start| state(start).ok()?.first_difference(&expected)).collect()
 }
 
 /// The fewest of these requests, the last one among them, after which each of these modules still differs from the reference market at
