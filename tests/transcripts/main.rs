@@ -15,6 +15,7 @@
 //! | `trap REPLICA [PLACE]` | the replica's module traps at its next request, once, or at this place of the order, every time |
 //! | `corrupt REPLICA` | the replica's state is altered |
 //! | `garble NODE` | the next piece of a state that a node serves is altered |
+//! | `swap REPLICA MODULE N` | an operator has a module take over after N right outcomes: `right`, `wrong`, `trap`, `missing`, `previous`, … |
 //! | `restart NODE` | the node's process ends, and a new one begins that knows nothing |
 //! | `reboot NODE …` | the processes of these nodes end together, or of all; new ones begin with what is on their disks |
 //! | `barrier` | a client has every replica digest its state |

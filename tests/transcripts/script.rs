@@ -6,6 +6,7 @@ use dsms::protocol::id::{NodeId, ReplicaId, SequenceNumber};
 use dsms::protocol::quorum::Tolerance;
 use dsms::simulation::World;
 use dsms::simulation::fault::FaultKind;
+use dsms::simulation::next_module::NextModule;
 
 /// The numbers of a script's barriers begin after this, those of its requests at 1.
 const BARRIER_NUMBERS: u64 = 1000;
@@ -71,6 +72,10 @@ impl Script {
             ["trap", name, place] => {
                 world.trap_at(replica(name), SequenceNumber(number(place)));
                 Ok(())
+            }
+            ["swap", name, module, shadow_len] => {
+                let module = NextModule::named(module).unwrap_or_else(|| panic!("{line}: no module"));
+                world.swap(replica(name), module, number(shadow_len))
             }
             [kind, name, rest @ ..] => {
                 let outcomes = rest.first().map_or(1, |len| number(len));

@@ -23,6 +23,8 @@ pub(crate) enum Mutation {
     ForgetRecord,
     /// An accusation of an earlier life counts for the present one.
     IgnoreIncarnation,
+    /// The front end takes every outcome of a shadow for right.
+    TrustShadow,
 }
 
 /// Whether this bug is switched on.

@@ -196,10 +196,12 @@ impl Client {
         true
     }
 
-    /// Has every replica digest its state.
-    pub fn ask_for_digest(&mut self) {
+    /// Asks for something that is no request, under a number that it makes a message with, and returns.
+    pub fn ask(&mut self, message: impl FnOnce(RequestNumber) -> ClientMessage) -> RequestNumber {
         self.extra_len += 1;
-        self.to_send.push_back(ClientMessage::Digest { number: RequestNumber(EXTRA_NUMBERS + self.extra_len) });
+        let number = RequestNumber(EXTRA_NUMBERS + self.extra_len);
+        self.to_send.push_back(message(number));
+        number
     }
 
     /// The next message to the front end.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::fault::{FaultKind, PlannedFault, Realm};
 use super::scenario::Scenario;
 use crate::protocol::event::Event;
+use crate::protocol::id::NodeId;
 
 /// What the cluster was doing when a fault struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub enum Phase {
     Recovery,
     /// A checkpoint was being taken or certified.
     Checkpoint,
+    /// A module was about to take over from another one.
+    Swap,
 }
 
 impl Phase {
@@ -31,6 +34,7 @@ impl Phase {
             Phase::Load => "load",
             Phase::Recovery => "recovery",
             Phase::Checkpoint => "checkpoint",
+            Phase::Swap => "swap",
         }
     }
 }
@@ -71,11 +75,11 @@ impl Observed {
         }
     }
 
-    /// Something has happened: it may be that it shows a fault that has struck.
-    pub fn on_event(&mut self, faults: &[PlannedFault], event: &Event) {
+    /// A node tells of something: it may be that it shows a fault that has struck.
+    pub fn on_event(&mut self, faults: &[PlannedFault], node: NodeId, event: &Event) {
         for (index, fault) in faults.iter().enumerate() {
             if !self.records[index].struck_in.is_empty()
-                && let Some(by) = detector(fault, event)
+                && let Some(by) = detector(fault, node, event)
             {
                 self.records[index].detected_by.insert(by);
             }
@@ -93,8 +97,8 @@ impl Observed {
     }
 }
 
-/// Who has noticed a fault, if this event is a consequence of it.
-fn detector(fault: &PlannedFault, event: &Event) -> Option<&'static str> {
+/// Who has noticed a fault, if this event of a node is a consequence of it.
+fn detector(fault: &PlannedFault, node: NodeId, event: &Event) -> Option<&'static str> {
     let is_poison = fault.kind == FaultKind::Poison;
     let replica = fault.place.node().and_then(|node| node.replica());
     let is_about = event.replica() == replica && replica.is_some();
@@ -108,6 +112,8 @@ fn detector(fault: &PlannedFault, event: &Event) -> Option<&'static str> {
         (Realm::Module | Realm::Process | Realm::Link, Event::Suspected { .. }) => Some("front end (silence)"),
         (Realm::Module | Realm::Process | Realm::Link, Event::CrashAgreed { .. }) => Some("managers (votes)"),
         (Realm::Process, Event::RecoveryStarted { .. }) => Some("its manager"),
+        (Realm::Swap, Event::SwapFailed { .. }) if node == NodeId::FrontEnd => Some("front end (comparison)"),
+        (Realm::Swap, Event::SwapFailed { .. }) => Some("its manager (trial)"),
         _ => None,
     }
 }

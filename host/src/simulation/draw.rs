@@ -1,6 +1,7 @@
 //! Draws the plan of a run from a seed.
 
 use super::fault::{FaultKind, KINDS, Place, PlannedFault, Realm};
+use super::next_module::NextModule;
 use super::random::Random;
 use super::scenario::{FORMAT, PlannedRequest, REINSTANTIATIONS_MAX, Scenario};
 use super::workload::Workload;
@@ -73,16 +74,39 @@ pub fn draw(seed: u64, options: &DrawOptions) -> Scenario {
     let is_allowed = |kind: &&FaultKind| {
         let is_asked_for = options.faults.as_ref().is_none_or(|names| names.contains(&kind.name()));
         // Where nobody may be wrong, a wrong outcome may be released: there would be no law to hold the run to.
-        is_asked_for && (tolerance.wrong > 0 || !kind.makes_wrong())
+        is_asked_for && kind.realm() != Realm::Swap && (tolerance.wrong > 0 || !kind.makes_wrong())
     };
     let kinds: Vec<FaultKind> = KINDS.iter().filter(is_allowed).copied().collect();
     if !kinds.is_empty() {
         let faults_len = random.between(1, options.faults_len_max.max(1));
         let times: Vec<u64> = scenario.requests.iter().map(|request| request.at_ms).collect();
         scenario.faults = (0..faults_len).map(|_| fault(&mut random, &kinds, &times, replicas, clients_len)).collect();
-        scenario.faults.sort_by_key(|fault| (fault.at_ms, fault.place));
     }
+    if options.faults.as_ref().is_none_or(|names| names.contains(&"swap")) {
+        scenario.faults.extend(swaps(seed, replicas));
+    }
+    scenario.faults.sort_by_key(|fault| (fault.at_ms, fault.place));
     scenario
+}
+
+/// The swaps of a run, in half of all runs. They are drawn apart from the faults, so that a run may have both.
+fn swaps(seed: u64, replicas: usize) -> Vec<PlannedFault> {
+    let mut random = Random::of(seed, "swaps");
+    let swaps_len = if random.per_mille(500) { random.between(1, 4) } else { 0 };
+    let managers: Vec<NodeId> = ReplicaId::first(replicas).map(NodeId::ReplicaManager).collect();
+    let mut swap = || {
+        let is_right = random.per_mille(600);
+        let to = if is_right { NextModule::Right } else { *random.pick(&NextModule::ALL) };
+        let shadow = random.between(u64::from(!to.is_right()), 40);
+        PlannedFault {
+            at_ms: random.between(LOAD_FROM_MS, LOAD_MS),
+            lasts_ms: random.between(500, 4000),
+            place: Place::Node(*random.pick(&managers)),
+            peer: None,
+            kind: FaultKind::Swap { to, shadow },
+        }
+    };
+    (0..swaps_len).map(|_| swap()).collect()
 }
 
 fn requests(random: &mut Random, seed: u64, len: usize) -> Vec<PlannedRequest> {
@@ -124,7 +148,7 @@ fn fault(random: &mut Random, kinds: &[FaultKind], times: &[u64], replicas: usiz
     let place = match kind.realm() {
         _ if kind == FaultKind::TornWrite => Place::Node(*random.pick(&managers)),
         Realm::Link | Realm::Process => Place::Node(*random.pick(&nodes)),
-        Realm::Module => Place::Node(*random.pick(&managers)),
+        Realm::Module | Realm::Swap => Place::Node(*random.pick(&managers)),
         Realm::Client => Place::Client(random.between(1, clients_len as u64) as usize),
     };
     let others: Vec<NodeId> = nodes.into_iter().filter(|node| Some(*node) != place.node()).collect();
@@ -197,8 +221,10 @@ mod tests {
     #[test]
     fn only_what_was_asked_for_is_drawn() {
         let some = DrawOptions { faults: Some(vec!["kill"]), ..DrawOptions::default() };
+        let swaps = DrawOptions { faults: Some(vec!["swap"]), ..DrawOptions::default() };
         let none = DrawOptions { faults: Some(Vec::new()), tolerance: Some(Tolerance::BOTH), ..DrawOptions::default() };
         for seed in 0..20 {
+            assert!(draw(seed, &swaps).faults.iter().all(|fault| fault.kind.name() == "swap"));
             assert!(draw(seed, &some).faults.iter().all(|fault| fault.kind.name() == "kill"));
             assert!(draw(seed, &none).faults.is_empty());
             assert_eq!(draw(seed, &none).replicas, 4);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::next_module::NextModule;
 use crate::protocol::id::NodeId;
 
 /// A kind of fault. Times are in milliseconds of virtual time unless they say otherwise.
@@ -88,6 +89,13 @@ pub enum FaultKind {
     WrongSnapshot,
     /// The modules of all replicas trap at the next request, and at the same one again in every later life.
     Poison,
+    /// No fault: an operator has this module take over while the cluster runs, and gives that up when the time is over.
+    Swap {
+        /// The module.
+        to: NextModule,
+        /// How many of its outcomes have to be right before.
+        shadow: u64,
+    },
     /// A client is gone, with all that it waits for, and never comes back.
     Vanish,
     /// A client sends a request again that it was answered already.
@@ -97,7 +105,7 @@ pub enum FaultKind {
 }
 
 /// A kind of fault with its name on the command line, and an example of it.
-pub const KINDS: [FaultKind; 24] = [
+pub const KINDS: [FaultKind; 25] = [
     FaultKind::Loss { per_mille: 100 },
     FaultKind::Delay { by_us: 10_000, jitter_us: 10_000 },
     FaultKind::Duplicate { per_mille: 100 },
@@ -119,6 +127,7 @@ pub const KINDS: [FaultKind; 24] = [
     FaultKind::RefuseImport,
     FaultKind::WrongSnapshot,
     FaultKind::Poison,
+    FaultKind::Swap { to: NextModule::Right, shadow: 10 },
     FaultKind::Vanish,
     FaultKind::Repeat,
     FaultKind::Nonsense,
@@ -133,6 +142,8 @@ pub enum Realm {
     Process,
     /// A replica's module, or its manager's copy of the state.
     Module,
+    /// The module that a replica has.
+    Swap,
     /// A client.
     Client,
 }
@@ -162,6 +173,7 @@ impl FaultKind {
             FaultKind::RefuseImport => "refuse-import",
             FaultKind::WrongSnapshot => "wrong-snapshot",
             FaultKind::Poison => "poison",
+            FaultKind::Swap { .. } => "swap",
             FaultKind::Vanish => "vanish",
             FaultKind::Repeat => "repeat",
             FaultKind::Nonsense => "nonsense",
@@ -181,6 +193,7 @@ impl FaultKind {
             FaultKind::Kill { .. } | FaultKind::TornWrite | FaultKind::Outage { .. } | FaultKind::Pause => {
                 Realm::Process
             }
+            FaultKind::Swap { .. } => Realm::Swap,
             FaultKind::Vanish | FaultKind::Repeat | FaultKind::Nonsense => Realm::Client,
             _ => Realm::Module,
         }
@@ -296,6 +309,7 @@ impl fmt::Display for PlannedFault {
             FaultKind::Kill { keeps_disk: true } => write!(f, ", its disk is kept"),
             FaultKind::Outage { managers_only: true } => write!(f, ", of managers only"),
             FaultKind::SlowModule { by_ms } => write!(f, ", by {by_ms} ms"),
+            FaultKind::Swap { to, shadow } => write!(f, " to module {:?} after {shadow} outcomes", to.name()),
             _ => Ok(()),
         }?;
         write!(f, ", from {} ms for {} ms", self.at_ms, self.lasts_ms)

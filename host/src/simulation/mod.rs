@@ -18,6 +18,7 @@ pub mod history;
 pub mod laws;
 mod narrator;
 mod network;
+pub mod next_module;
 mod node;
 pub mod panics;
 mod random;

@@ -3,6 +3,7 @@
 use crate::protocol::id::NodeId;
 use crate::protocol::message::{Message, Response};
 use crate::protocol::recipients::Recipients;
+use crate::protocol::swap::{Candidate, Stage};
 use crate::protocol::time::Instant;
 
 /// The lines of a run so far, if anybody wants them.
@@ -92,19 +93,19 @@ fn message_words(message: &Message, to: Recipients) -> Option<String> {
         Message::State { sequence, bytes, len, .. } => {
             Some(format!("checkpoint #{sequence}, {} of {len} bytes to {to}", bytes.len()))
         }
-        Message::Reply(reply) => {
-            let words = match &reply.response {
-                Response::Executed { outcome, .. } => outcome.to_string(),
-                Response::StateDigest(digest) => digest.short(),
-                Response::Forgotten => "forgotten".to_owned(),
-                Response::Fault(fault) => fault.to_string(),
-            };
-            Some(format!("reply #{} {words}", reply.sequence))
-        }
+        Message::Reply(reply) => Some(format!("reply #{} {}", reply.sequence, response_words(&reply.response))),
         Message::FetchEnd { ordered, .. } => Some(format!("how far is your log? #{ordered} is known, to {to}")),
         Message::LogEnd { sequence, .. } => Some(format!("my log ends at #{sequence}, to {to}")),
         Message::Missing { after } => Some(format!("nobody has the order after #{after}, to {to}")),
         Message::Resume { after, .. } => Some(format!("the order goes on after #{after}, to {to}")),
+        Message::Swap { candidate: Candidate::File { path, .. }, .. } => Some(format!("swap to {path:?}, to {to}")),
+        Message::Swap { candidate: Candidate::Previous, .. } => Some(format!("swap back, to {to}")),
+        Message::SwapReport { stage, .. } => Some(stage_words(stage)),
+        Message::ShadowReply { sequence, response, .. } => {
+            Some(format!("the shadow says #{sequence} {}", response_words(response)))
+        }
+        Message::Promote { .. } => Some(format!("let the shadow take over, to {to}")),
+        Message::EndSwap { .. } => Some(format!("end the swap, to {to}")),
         Message::Sequenced { .. }
         | Message::Resumed { .. }
         | Message::Progress(_)
@@ -114,11 +115,27 @@ fn message_words(message: &Message, to: Recipients) -> Option<String> {
         | Message::Joined { .. }
         | Message::AddFault { .. }
         | Message::RemoveFault { .. }
-        | Message::FaultReport { .. }
-        | Message::Swap { .. }
-        | Message::SwapReport { .. }
-        | Message::ShadowReply { .. }
-        | Message::Promote { .. }
-        | Message::EndSwap { .. } => None,
+        | Message::FaultReport { .. } => None,
+    }
+}
+
+fn response_words(response: &Response) -> String {
+    match response {
+        Response::Executed { outcome, .. } => outcome.to_string(),
+        Response::StateDigest(digest) => digest.short(),
+        Response::Forgotten => "forgotten".to_owned(),
+        Response::Fault(fault) => fault.to_string(),
+    }
+}
+
+fn stage_words(stage: &Stage) -> String {
+    match stage {
+        Stage::Loading => "the swap: loading".to_owned(),
+        Stage::Importing => "the swap: importing the state".to_owned(),
+        Stage::Following { executed, target } => format!("the swap: #{executed} of #{target} is executed"),
+        Stage::Promoted { incarnation, sequence } => {
+            format!("the swap: done after #{sequence}, life {incarnation} begins")
+        }
+        Stage::Failed(reason) => format!("the swap: failed, {reason}"),
     }
 }

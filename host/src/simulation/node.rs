@@ -17,6 +17,7 @@ use crate::protocol::recipients::Recipients;
 use crate::protocol::record::{Record, Recovered};
 use crate::protocol::replica_manager::{self, ReplicaManager, ReplicaManagerConfig, Task};
 use crate::protocol::sequencer::{self, Sequencer};
+use crate::protocol::swap::SwapId;
 use crate::protocol::time::{Instant, earliest};
 
 /// How long a front end of a run waits before it answers that nothing was agreed. Clients retry sooner.
@@ -71,8 +72,18 @@ pub enum Output {
     Answer(ConnectionId, ServerMessage),
     /// Start a module.
     Start(Incarnation, usize, Option<std::sync::Arc<crate::market::MarketState>>),
-    /// Execute a run.
-    Execute(Incarnation, Vec<Task>),
+    /// Execute a run in the present life.
+    Execute(Vec<Task>),
+    /// Read the module at this path.
+    Load(SwapId, String),
+    /// Start a shadow.
+    StartShadow(SwapId, usize, Option<std::sync::Arc<crate::market::MarketState>>),
+    /// Have the shadow execute a run.
+    ExecuteShadow(SwapId, Vec<Task>),
+    /// Let the shadow take over.
+    Promote(SwapId, Incarnation),
+    /// Give the shadow up.
+    StopShadow(SwapId),
     /// Log an event.
     Event(Event),
 }
@@ -147,13 +158,15 @@ impl Node {
                 replica_manager::Output::Start { incarnation, module, state } => {
                     Output::Start(incarnation, module, state)
                 }
-                replica_manager::Output::Execute { incarnation, run } => Output::Execute(incarnation, run),
+                replica_manager::Output::Execute { run, .. } => Output::Execute(run),
                 replica_manager::Output::Event(event) => Output::Event(event),
-                replica_manager::Output::Load { .. }
-                | replica_manager::Output::StartShadow { .. }
-                | replica_manager::Output::ExecuteShadow { .. }
-                | replica_manager::Output::Promote { .. }
-                | replica_manager::Output::StopShadow { .. } => panic!("no swap is asked for here"),
+                replica_manager::Output::Load { swap, path, .. } => Output::Load(swap, path),
+                replica_manager::Output::StartShadow { swap, module, state } => {
+                    Output::StartShadow(swap, module, state)
+                }
+                replica_manager::Output::ExecuteShadow { swap, run } => Output::ExecuteShadow(swap, run),
+                replica_manager::Output::Promote { swap, incarnation } => Output::Promote(swap, incarnation),
+                replica_manager::Output::StopShadow { swap } => Output::StopShadow(swap),
             },
         })
     }

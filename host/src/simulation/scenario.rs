@@ -181,7 +181,7 @@ impl Scenario {
         let is_right_place = match fault.kind.realm() {
             _ if fault.kind == FaultKind::TornWrite => is_replica,
             Realm::Link | Realm::Process => fault.place.node().is_some(),
-            Realm::Module => is_replica,
+            Realm::Module | Realm::Swap => is_replica,
             Realm::Client => fault.place.node().is_none(),
         };
         if !is_right_place {
@@ -212,6 +212,9 @@ fn check_kind(kind: FaultKind) -> Result<(), &'static str> {
             (by_us.max(jitter_us) <= TIME_MAX_MS * 1000, "expected at most an hour")
         }
         FaultKind::SlowLink { each_us } => (each_us <= TIME_MAX_MS * 1000, "expected at most an hour"),
+        FaultKind::Swap { to, shadow } => {
+            (to.is_right() || shadow > 0, "a module that is not right has to be compared once at least")
+        }
         FaultKind::SlowModule { by_ms } => (by_ms <= SLOW_MAX_MS, "a module that is slower than that passes for hung"),
         _ => (true, ""),
     };
@@ -243,6 +246,7 @@ impl fmt::Display for PlannedRequest {
 mod tests {
     use super::*;
     use crate::simulation::draw::{DrawOptions, draw};
+    use crate::simulation::next_module::NextModule;
 
     #[test]
     fn a_plan_is_read_back_from_its_text() {
@@ -286,6 +290,8 @@ mod tests {
         check(&fault(sequencer, None, FaultKind::Delay { by_us: u64::MAX / 2, jitter_us: u64::MAX / 2 }), "an hour");
         let replica = Place::Node(NodeId::ReplicaManager(crate::protocol::id::ReplicaId::new(1).unwrap()));
         check(&fault(replica, None, FaultKind::Wrong { outcomes: 0, per_mille: 1 }), "at least one outcome");
+        let unseen = FaultKind::Swap { to: NextModule::Wrong, shadow: 0 };
+        check(&fault(replica, None, unseen), "compared once at least");
         check(&fault(replica, None, FaultKind::SlowModule { by_ms: 3000 }), "passes for hung");
         check(&|plan| plan.requests[1].number = 0, "expected a number from 1");
         check(&|plan| plan.requests.push(plan.requests[0].clone()), "expected numbers that grow");

@@ -9,6 +9,7 @@ use crate::protocol::id::{NodeId, ReplicaId, RequestNumber, SequenceNumber};
 use crate::protocol::ledger::Conclusion;
 use crate::protocol::limits::{SHADOW_REPLIES_LEN_MAX, SILENT_AFTER};
 use crate::protocol::message::{Message, Response};
+use crate::protocol::mutation::{self, Mutation};
 use crate::protocol::recipients::Recipients;
 use crate::protocol::swap::{Candidate, Mismatch, Stage, SwapAsk, SwapId, SwapStatus};
 use crate::protocol::time::Instant;
@@ -103,6 +104,11 @@ impl FrontEnd {
         if stage.is_over() {
             entry.waiting.clear();
         }
+        if stage == Stage::Importing && !entry.is_promoted {
+            // An instance that begins, or begins again: what an earlier one has answered does not count for it.
+            entry.waiting.clear();
+            entry.status.equal_len = 0;
+        }
         entry.status.stage = stage;
         self.promote_if_right(replica);
     }
@@ -143,7 +149,7 @@ impl FrontEnd {
         for replica in replicas {
             let entry = self.swaps.entries.get_mut(&replica).expect("its key was there");
             let Some(shadow) = entry.waiting.remove(&sequence) else { continue };
-            if shadow == *released {
+            if shadow == *released || mutation::is_on(Mutation::TrustShadow) {
                 entry.status.equal_len += 1;
                 self.promote_if_right(replica);
             } else {

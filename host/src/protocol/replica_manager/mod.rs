@@ -347,6 +347,11 @@ impl ReplicaManager {
         self.execution.is_exporting() || !self.candidates.is_empty()
     }
 
+    /// Whether another module is about to take over.
+    pub fn is_swapping(&self) -> bool {
+        self.swap.is_some()
+    }
+
     /// Every queue that others can make grow: what it holds, how long it is, and its bound.
     pub fn queues(&self) -> [(&'static str, usize, usize); 5] {
         [

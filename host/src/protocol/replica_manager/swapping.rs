@@ -223,7 +223,10 @@ impl ReplicaManager {
     }
 
     fn restart_shadow(&mut self, module: usize, now: Instant) {
-        self.swap.as_mut().expect("the caller has seen it").shadow = Shadow::Importing { module, begun: None };
+        let swap = self.swap.as_mut().expect("the caller has seen it");
+        swap.shadow = Shadow::Importing { module, begun: None };
+        let id = swap.id;
+        self.report_swap(id, Stage::Importing);
         self.start_shadow(module, now);
     }
 

@@ -20,6 +20,8 @@ pub struct Ending {
     pub unanswered: Vec<String>,
     /// Replicas that do not vote, or have not executed the whole order.
     pub absent: Vec<String>,
+    /// Swaps that are under way, although they were to end.
+    pub swapping: Vec<String>,
     /// Replicas of which the last barrier says otherwise than of the reference.
     pub differing: Vec<String>,
 }
@@ -27,7 +29,7 @@ pub struct Ending {
 impl Ending {
     /// Whether nothing is amiss.
     pub fn is_well(&self) -> bool {
-        self.unanswered.is_empty() && self.absent.is_empty() && self.differing.is_empty()
+        [&self.unanswered, &self.absent, &self.swapping, &self.differing].into_iter().all(Vec::is_empty)
     }
 }
 
@@ -35,16 +37,18 @@ impl Laws {
     /// The time for all to be well is over.
     pub fn all_is_well_after_the_faults(&mut self, ending: &Ending) -> Held {
         self.checked += 1;
-        let Ending { unanswered, absent, differing } = ending;
+        let Ending { unanswered, absent, swapping, differing } = ending;
         if ending.is_well() {
             return Ok(());
         }
-        let law = match (unanswered.is_empty(), absent.is_empty()) {
-            (false, _) => "every_request_is_answered_after_the_faults",
-            (_, false) => "every_replica_votes_again_after_the_faults",
+        let law = match (unanswered.is_empty(), absent.is_empty(), swapping.is_empty()) {
+            (false, ..) => "every_request_is_answered_after_the_faults",
+            (_, false, _) => "every_replica_votes_again_after_the_faults",
+            (.., false) => "every_swap_comes_to_its_end_after_the_faults",
             _ => "every_replica_has_the_state_of_the_order_after_the_faults",
         };
-        let words: Vec<&str> = unanswered.iter().chain(absent).chain(differing).map(String::as_str).collect();
+        let words: Vec<&str> =
+            unanswered.iter().chain(absent).chain(swapping).chain(differing).map(String::as_str).collect();
         broken(law, format!("{} s after the last fault: {}", LIVENESS_WITHIN.as_secs(), words.join("; ")))
     }
 

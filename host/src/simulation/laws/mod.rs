@@ -9,6 +9,7 @@
 //! | `order.rs` | one total order, delivered in prefixes, each request executed once |
 //! | `release.rs` | what clients are told: quorum, outcome, real time |
 //! | `recovery.rs` | who is accused, restarted and repaired, and which checkpoints are certified |
+//! | `swaps.rs` | which module may take over, and when |
 //! | `state.rs` | the market's own invariants |
 //! | `queues.rs` | every queue within its bound |
 //! | `ending.rs` | how a run has to end |
@@ -23,6 +24,7 @@ use crate::market::{Digest, Outcome};
 use crate::protocol::id::{Incarnation, ReplicaId, RequestId, SequenceNumber};
 use crate::protocol::message::Response;
 use crate::protocol::quorum::Tolerance;
+use crate::protocol::swap::SwapId;
 
 mod ending;
 mod order;
@@ -31,6 +33,7 @@ mod recovery;
 mod reference;
 mod release;
 mod state;
+mod swaps;
 
 pub use ending::{Ending, LIVENESS_WITHIN};
 pub use queues::Queue;
@@ -73,6 +76,9 @@ pub struct Laws {
     compared: BTreeMap<ReplicaId, SequenceNumber>,
     /// What each life of a replica has executed.
     executed: BTreeMap<ReplicaId, BTreeSet<RequestId>>,
+    /// What the shadow of each replica has executed.
+    executed_by_shadow: BTreeMap<ReplicaId, BTreeSet<RequestId>>,
+    swaps: BTreeMap<(ReplicaId, SwapId), swaps::Swap>,
     /// What the present front end has received: by place, who has said what.
     replies: BTreeMap<SequenceNumber, Vec<(ReplicaId, Incarnation, Response)>>,
     /// What was released: where, and what.
@@ -100,6 +106,8 @@ impl Laws {
             delivered: SequenceNumber(0),
             compared: BTreeMap::new(),
             executed: BTreeMap::new(),
+            executed_by_shadow: BTreeMap::new(),
+            swaps: BTreeMap::new(),
             replies: BTreeMap::new(),
             released: BTreeMap::new(),
             released_last: SequenceNumber(0),

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::recovery::Life;
+use super::reference::Reference;
 use super::{Held, Laws, broken};
-use crate::protocol::id::{Incarnation, ReplicaId, SequenceNumber};
+use crate::protocol::id::{Incarnation, ReplicaId, RequestId, SequenceNumber};
 use crate::protocol::message::{Command, Order, Response};
 use crate::protocol::order_log::OrderLog;
 use crate::protocol::replica_manager::Task;
@@ -68,6 +69,7 @@ impl Laws {
     pub fn on_manager_started(&mut self, replica: ReplicaId) {
         self.compared.remove(&replica);
         self.executed.remove(&replica);
+        self.executed_by_shadow.remove(&replica);
         // A life that nobody has heard of does not count: the new process may use its number again.
         self.lives.insert(replica, Life::default());
     }
@@ -80,34 +82,13 @@ impl Laws {
     /// A manager hands a run over.
     pub fn each_request_is_executed_once_in_one_incarnation(&mut self, replica: ReplicaId, run: &[Task]) -> Held {
         self.checked += 1;
-        let executed = self.executed.entry(replica).or_default();
-        let mut before = None;
-        for Task { order, execute, .. } in run {
-            if before.is_some_and(|before| before >= order.sequence) {
-                let words = format!("{replica} executes #{} after #{}", order.sequence, before.unwrap_or_default());
-                return broken("replicas_execute_in_the_order", words);
-            }
-            before = Some(order.sequence);
-            if !execute {
-                continue;
-            }
-            if !executed.insert(order.id) {
-                let words = format!("{replica} executes request {} again at #{}", order.id, order.sequence);
-                return broken("each_request_is_executed_once_in_one_incarnation", words);
-            }
-            let first = self.reference.outcome_at(order.sequence).map(|(first, _)| first);
-            // A place that becomes void only later may be executed, and is taken back.
-            if first.is_some_and(|first| first < order.sequence) {
-                let words = format!(
-                    "{replica} executes request {} at #{}, it was executed at #{} already",
-                    order.id,
-                    order.sequence,
-                    first.unwrap_or_default()
-                );
-                return broken("each_request_is_executed_once_in_one_incarnation", words);
-            }
-        }
-        Ok(())
+        check_run(&mut self.reference, self.executed.entry(replica).or_default(), replica, run)
+    }
+
+    /// A manager hands a run over to the shadow of its replica.
+    pub fn each_request_is_executed_once_by_a_shadow(&mut self, replica: ReplicaId, run: &[Task]) -> Held {
+        self.checked += 1;
+        check_run(&mut self.reference, self.executed_by_shadow.entry(replica).or_default(), replica, run)
     }
 
     /// The front end says that nobody executes the request at this place.
@@ -130,4 +111,35 @@ impl Laws {
         }
         Ok(())
     }
+}
+
+/// An instance gets a run, after what it has executed already.
+fn check_run(reference: &mut Reference, executed: &mut BTreeSet<RequestId>, replica: ReplicaId, run: &[Task]) -> Held {
+    let mut before = None;
+    for Task { order, execute, .. } in run {
+        if before.is_some_and(|before| before >= order.sequence) {
+            let words = format!("{replica} executes #{} after #{}", order.sequence, before.unwrap_or_default());
+            return broken("replicas_execute_in_the_order", words);
+        }
+        before = Some(order.sequence);
+        if !execute {
+            continue;
+        }
+        if !executed.insert(order.id) {
+            let words = format!("{replica} executes request {} again at #{}", order.id, order.sequence);
+            return broken("each_request_is_executed_once_in_one_incarnation", words);
+        }
+        let first = reference.outcome_at(order.sequence).map(|(first, _)| first);
+        // A place that becomes void only later may be executed, and is taken back.
+        if first.is_some_and(|first| first < order.sequence) {
+            let words = format!(
+                "{replica} executes request {} at #{}, it was executed at #{} already",
+                order.id,
+                order.sequence,
+                first.unwrap_or_default()
+            );
+            return broken("each_request_is_executed_once_in_one_incarnation", words);
+        }
+    }
+    Ok(())
 }

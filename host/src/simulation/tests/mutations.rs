@@ -92,6 +92,12 @@ fn trust_in_the_first_snapshot_is_found() {
 }
 
 #[test]
+fn trust_in_a_shadow_is_found() {
+    let hunt = Hunt { tolerance: BYZANTINE, faults: &["swap"], faults_len_max: 8, seeds_max: 60 };
+    check(Mutation::TrustShadow, hunt, &["nothing_takes_over_before_enough_of_its_outcomes_were_right"]);
+}
+
+#[test]
 fn an_accusation_of_an_earlier_life_that_counts_is_found() {
     let hunt = Hunt { tolerance: BYZANTINE, faults: &["wrong"], faults_len_max: 8, seeds_max: 40 };
     check(Mutation::IgnoreIncarnation, hunt, &["nobody_is_restarted_without_three_wrong_answers_in_a_row"]);

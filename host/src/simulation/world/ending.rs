@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::laws::{Ending, Held, LIVENESS_WITHIN};
 use super::World;
 use crate::market::Digest;
+use crate::protocol::client_message::ClientMessage;
 use crate::protocol::id::{ReplicaId, SequenceNumber};
 use crate::protocol::message::Response;
 use crate::protocol::time::Instant;
@@ -38,7 +39,8 @@ impl World {
         if now < asked_until {
             return Ok(false);
         }
-        let mut ending = Ending { unanswered: self.unanswered(), absent: self.absent(), differing: Vec::new() };
+        let (unanswered, absent, swapping) = (self.unanswered(), self.absent(), self.unended_swaps());
+        let mut ending = Ending { unanswered, absent, swapping, differing: Vec::new() };
         if ending.is_well() {
             match &self.ending.shown {
                 Some(differing) if differing.is_empty() => return self.check_the_end().map(|()| true),
@@ -46,6 +48,7 @@ impl World {
             }
             self.ask_for_barrier();
         }
+        self.end_swaps();
         if now.since(self.quiet_since.max(asked_until)) > LIVENESS_WITHIN {
             self.laws.all_is_well_after_the_faults(&ending)?;
         }
@@ -60,7 +63,7 @@ impl World {
             return;
         }
         self.ending.asked_at = Some(now);
-        self.clients[watcher].ask_for_digest();
+        self.clients[watcher].ask(|number| ClientMessage::Digest { number });
         self.send_from(watcher);
     }
 

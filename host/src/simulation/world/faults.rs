@@ -63,6 +63,9 @@ impl World {
             return self.clients[number - 1].connection.is_some();
         };
         match fault.kind {
+            FaultKind::Swap { .. } => {
+                return node.replica().is_some_and(|replica| self.can_ask_for_swap(replica));
+            }
             FaultKind::Kill { keeps_disk } => return self.bears_end_of(node, keeps_disk),
             FaultKind::TornWrite => return self.bears_end_of(node, true),
             FaultKind::Outage { .. } => return self.is_all_on_disks(),
@@ -144,6 +147,9 @@ impl World {
     fn begin_fault(&mut self, index: usize, fault: &PlannedFault) {
         let kind = fault.kind;
         match (kind.realm(), fault.place) {
+            (_, Place::Node(NodeId::ReplicaManager(replica))) if let FaultKind::Swap { to, shadow } = kind => {
+                self.begin_swap(index, replica, to, shadow);
+            }
             (Realm::Link, _) => self.network.begin(index, fault.clone()),
             (Realm::Process, Place::Node(node)) => self.begin_process_fault(index, node, fault),
             (Realm::Module, Place::Node(NodeId::ReplicaManager(_))) if kind == FaultKind::Poison => {
@@ -244,9 +250,13 @@ impl World {
                 Ok(())
             }
             (FaultKind::Pause, Place::Node(node)) => self.resume(node),
+            (FaultKind::Swap { .. }, _) => {
+                self.end_swap(index);
+                Ok(())
+            }
             (_, Place::Node(NodeId::ReplicaManager(replica))) if fault.kind.realm() == Realm::Module => {
                 self.replica_mut(replica).disarm(index);
-                self.begin_job(replica);
+                self.begin_jobs(replica);
                 Ok(())
             }
             _ => {

@@ -7,8 +7,10 @@
 //! | File | Its part |
 //! |---|---|
 //! | `turn.rs` | what a driver does each time it wakes up, and what cores ask for |
+//! | `executors.rs` | what managers ask of their executors |
 //! | `people.rs` | clients and their connections |
 //! | `faults.rs` | faults that begin, strike and end, and whether the mode bears one more |
+//! | `operator.rs` | whoever has modules replaced |
 //! | `ending.rs` | how a run ends |
 //! | `script.rs` | what somebody who scripts a run may do to it |
 
@@ -31,11 +33,14 @@ use super::scenario::Scenario;
 use crate::protocol::front_end::ConnectionId;
 use crate::protocol::id::{NodeId, ReplicaId, SequenceNumber};
 use crate::protocol::record::Recovered;
+use crate::protocol::replica_manager::ReplicaManager;
 use crate::protocol::time::Instant;
 use crate::storage::Opened;
 
 mod ending;
+mod executors;
 mod faults;
+mod operator;
 mod people;
 mod script;
 mod turn;
@@ -84,7 +89,7 @@ pub struct World {
     /// Up to where each manager's log is certainly on its disk.
     committed: BTreeMap<ReplicaId, SequenceNumber>,
     network: Network,
-    /// The clients of the plan, and after them the one that watches the end.
+    /// The clients of the plan, and after them the operator's, who also watches the end.
     clients: Vec<Client>,
     connections: BTreeMap<ConnectionId, usize>,
     /// What happens, by when, and in the order in which it was arranged.
@@ -112,6 +117,7 @@ pub struct World {
     /// The digest of everything that was sent and told so far.
     trace: blake3::Hasher,
     datagrams_len: u64,
+    operator: operator::Operator,
     /// What the last barrier at the end of the run said.
     ending: ending::Barrier,
     /// Kept for its capacity.
@@ -143,12 +149,12 @@ impl World {
     /// The world of a plan, before anything has happened. `is_told` says whether lines are wanted.
     pub fn new(scenario: Scenario, make: &MakeModule, is_told: bool) -> World {
         let now = STARTED;
-        let Scenario { seed, replicas, latency_us, jitter_us, call_us, checkpoint_every, .. } = scenario;
+        let Scenario { seed, replicas, spares, latency_us, jitter_us, call_us, checkpoint_every, .. } = scenario;
         let mut world = World {
             now,
             nodes: BTreeMap::new(),
             replicas: ReplicaId::first(replicas)
-                .map(|id| (id, Replica::new(id, make.clone(), call_us, seed)))
+                .map(|id| (id, Replica::new(id, make.clone(), spares, call_us, seed)))
                 .collect(),
             disks: ReplicaId::first(replicas).map(|id| (id, Disk::new(seed, &format!("disk of {id}")))).collect(),
             committed: ReplicaId::first(replicas).map(|id| (id, SequenceNumber(0))).collect(),
@@ -171,6 +177,7 @@ impl World {
             retransmitted: BTreeMap::new(),
             trace: blake3::Hasher::new(),
             datagrams_len: 0,
+            operator: operator::Operator::default(),
             ending: ending::Barrier::default(),
             datagram: Vec::new(),
             scenario,
@@ -334,7 +341,10 @@ impl World {
         if is_down || managers().any(|node| !node.is_voting()) {
             return Phase::Recovery;
         }
-        if managers().filter_map(Node::manager).any(|manager| manager.is_checkpointing()) {
+        if managers().filter_map(Node::manager).any(ReplicaManager::is_swapping) {
+            return Phase::Swap;
+        }
+        if managers().filter_map(Node::manager).any(ReplicaManager::is_checkpointing) {
             return Phase::Checkpoint;
         }
         if self.clients.iter().any(Client::is_waiting) { Phase::Load } else { Phase::Idle }

@@ -13,7 +13,7 @@ use crate::protocol::id::{NodeId, RequestId, SequenceNumber};
 use crate::protocol::time::Instant;
 use crate::protocol::wire;
 
-/// The clients of a plan, and after them the one that watches the end.
+/// The clients of a plan, and after them the operator's.
 pub(super) fn clients(scenario: &Scenario, started: Instant) -> Vec<Client> {
     let mut planned = vec![VecDeque::new(); scenario.clients_len()];
     for request in &scenario.requests {
@@ -69,6 +69,7 @@ impl World {
         let now = self.now;
         self.connections.clear();
         self.connections_ended = self.connections_len;
+        self.operator.on_disconnected();
         for client in self.clients.iter_mut().filter(|client| client.connection.is_some()) {
             client.on_disconnected(now);
         }
@@ -137,6 +138,14 @@ impl World {
                 self.on_told(index, id, told)
             }
             ServerBody::Digests { sequence, responses } => self.on_digests(sequence, &responses),
+            ServerBody::Swap(status) => {
+                self.operator.on_told(number, status.as_ref());
+                Ok(())
+            }
+            ServerBody::SwapRefused(_) => {
+                self.operator.on_told(number, None);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

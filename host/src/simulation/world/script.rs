@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::disk::Disk;
 use super::super::fault::{FaultKind, Place, PlannedFault};
 use super::super::laws::Held;
+use super::super::next_module::NextModule;
 use super::super::replica::native;
 use super::super::scenario::{FORMAT, Scenario};
 use super::World;
@@ -103,6 +104,18 @@ impl World {
     /// A replica gets a fault, as in a plan.
     pub fn arm(&mut self, replica: ReplicaId, kind: FaultKind) {
         self.replica_mut(replica).arm(SCRIPTED, kind);
+    }
+
+    /// An operator has this module take over from a replica's, after so many right outcomes. The last swap has to be over.
+    pub fn swap(&mut self, replica: ReplicaId, to: NextModule, shadow_len: u64) -> Held {
+        let began = self.now;
+        self.look_at_swap(replica);
+        while !self.can_ask_for_swap(replica) {
+            self.step()?;
+            assert!(self.now.since(began) < SETTLE_MAX, "the last swap of {replica} does not end");
+        }
+        self.begin_swap(SCRIPTED, replica, to, shadow_len);
+        Ok(())
     }
 
     /// A replica's first module traps at this place, in every life.

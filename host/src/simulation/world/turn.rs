@@ -3,15 +3,12 @@
 use super::super::laws::{Broken, Held};
 use super::super::network::Fate;
 use super::super::node::{Output, Process};
-use super::super::replica::Done;
 use super::{Happening, World};
-use crate::market::GuestFault;
 use crate::protocol::channel::ChannelEvent;
 use crate::protocol::event::Event;
-use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::id::NodeId;
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
-use crate::protocol::replica_manager::{Executed, Task};
 use crate::storage::Storage;
 
 impl World {
@@ -112,7 +109,6 @@ impl World {
 
     /// Does what the core asks for.
     pub(super) fn drain(&mut self, id: NodeId) -> Held {
-        let now = self.now;
         while let Some(output) = self.node_mut(id).poll_output() {
             match output {
                 Output::Persist(record) => {
@@ -121,25 +117,11 @@ impl World {
                 }
                 Output::Transmit(to, message) => self.transmit(id, to, message)?,
                 Output::Answer(connection, message) => self.answer(connection, &message)?,
-                Output::Start(incarnation, module, state) => {
-                    let replica = id.replica().expect("only replicas have modules");
-                    let with = if state.is_some() { "with a checkpoint" } else { "empty" };
-                    self.narrator.say_of(now, id, || format!("start module {module} {with}"));
-                    self.laws.on_life_begun(replica);
-                    self.replica_mut(replica).begin(incarnation, module, state);
-                    self.begin_job(replica);
-                }
-                Output::Execute(incarnation, run) => {
-                    let replica = id.replica().expect("only replicas have modules");
-                    self.narrator.say_of(now, id, || {
-                        let places: Vec<String> = run.iter().map(|task| format!("#{}", task.order.sequence)).collect();
-                        format!("execute {}", places.join(" "))
-                    });
-                    self.laws.each_request_is_executed_once_in_one_incarnation(replica, &run)?;
-                    self.replica_mut(replica).submit(incarnation, run);
-                    self.begin_job(replica);
-                }
                 Output::Event(event) => self.on_event(id, &event)?,
+                of_module => {
+                    let replica = id.replica().expect("only replicas have modules");
+                    self.hand_over(replica, of_module)?;
+                }
             }
         }
         Ok(())
@@ -147,7 +129,7 @@ impl World {
 
     fn transmit(&mut self, id: NodeId, to: Recipients, mut message: Message) -> Held {
         let now = self.now;
-        self.look_at_sent(id, &message)?;
+        self.look_at_sent(id, to, &message)?;
         if let (Message::State { bytes, .. }, Some(replica)) = (&mut message, id.replica())
             && !bytes.is_empty()
             && self.replica_mut(replica).garbles_snapshot()
@@ -166,7 +148,7 @@ impl World {
     fn on_event(&mut self, id: NodeId, event: &Event) -> Held {
         let now = self.now;
         self.narrator.say_of(now, id, || event.to_string());
-        self.observed.on_event(&self.scenario.faults, event);
+        self.observed.on_event(&self.scenario.faults, id, event);
         match event {
             Event::RecoveryStarted { replica, incarnation, cause, .. }
             | Event::Quarantined { replica, incarnation, cause } => {
@@ -193,62 +175,31 @@ impl World {
         }
     }
 
-    /// If a replica's executor is free, it begins with what waits for it.
-    pub(super) fn begin_job(&mut self, replica: ReplicaId) {
-        if let Some((number, takes)) = self.replica_mut(replica).poll_job() {
-            self.arrange(self.now + takes, Happening::Job { replica, number });
-        }
-        self.note_module_faults(replica);
-    }
-
-    /// The time of a replica's job is over.
-    pub(super) fn on_job(&mut self, replica: ReplicaId, number: u64) -> Held {
-        let (now, id) = (self.now, NodeId::ReplicaManager(replica));
-        let Some(done) = self.replica_mut(replica).finish(number) else { return Ok(()) };
-        self.note_module_faults(replica);
-        if let Done::Executed(incarnation, run, results) = &done {
-            for (task, result) in run.iter().zip(results) {
-                self.look_at_result(replica, *incarnation, task, result)?;
-            }
-        }
-        let manager = self.node_mut(id).manager_mut().expect("the node of a replica is its manager");
-        match done {
-            Done::Started(incarnation, started) => manager.handle_started(incarnation, started, now),
-            Done::Executed(incarnation, _, results) => manager.handle_executed(incarnation, results, now),
-        }
-        self.begin_job(replica);
-        self.turn(id)
-    }
-
-    fn look_at_result(
-        &mut self,
-        replica: ReplicaId,
-        incarnation: crate::protocol::id::Incarnation,
-        task: &Task,
-        result: &Result<Executed, GuestFault>,
-    ) -> Held {
-        match result {
-            Err(_) => {
-                self.laws.on_module_failed(replica, incarnation, task.order.sequence);
-                Ok(())
-            }
-            Ok(Executed { checkpoint: Some((state, _)), .. }) if !self.replicas[&replica].is_tainted() => {
-                self.laws.equal_places_have_equal_states(replica, task.order.sequence, state)
-            }
-            Ok(_) => Ok(()),
-        }
-    }
-
     fn look_at_received(&mut self, id: NodeId, from: NodeId, message: &Message) {
-        if let (NodeId::FrontEnd, Some(replica), Message::Reply(reply)) = (id, from.replica(), message) {
-            self.laws.on_reply_received(replica, reply);
+        let (NodeId::FrontEnd, Some(replica)) = (id, from.replica()) else { return };
+        match message {
+            Message::Reply(reply) => self.laws.on_reply_received(replica, reply),
+            Message::ShadowReply { swap, sequence, response } => {
+                self.laws.on_shadow_reply_received(replica, *swap, *sequence, response);
+            }
+            Message::SwapReport { swap, stage } => self.laws.on_swap_report_received(replica, *swap, stage),
+            _ => {}
         }
     }
 
-    fn look_at_sent(&mut self, id: NodeId, message: &Message) -> Held {
+    fn look_at_sent(&mut self, id: NodeId, to: Recipients, message: &Message) -> Held {
         match (id, message) {
             (NodeId::Sequencer, Message::Order(order)) => self.laws.the_sequencer_gives_each_place_once(order),
             (NodeId::FrontEnd, Message::Accuse(charge)) => self.laws.nobody_is_accused_of_a_right_answer(*charge),
+            (NodeId::FrontEnd, Message::Swap { swap, .. }) => {
+                if let Recipients::One(NodeId::ReplicaManager(replica)) = to {
+                    self.note_swap_begun(replica, *swap);
+                }
+                Ok(())
+            }
+            (NodeId::FrontEnd, Message::Promote { swap }) => {
+                self.laws.nothing_takes_over_before_enough_of_its_outcomes_were_right(to, *swap)
+            }
             (NodeId::FrontEnd, Message::Void { sequence }) => {
                 self.laws.nothing_before_what_was_released_becomes_void(*sequence)
             }

@@ -171,3 +171,19 @@ fn how_a_swap_ended_that_is_given_up_after_it_was_to_be_promoted_is_what_its_man
         assert_eq!((status.stage, status.mismatch.map(|mismatch| mismatch.sequence.0)), (ended, Some(2)));
     }
 }
+
+#[test]
+fn outcomes_of_an_instance_that_began_again_do_not_count_for_the_next_one() {
+    let mut bench = Bench::ready();
+    let swap = bench.begin(2);
+    bench.following(swap);
+    bench.judged_request(1, &[5, 5, 5]);
+    bench.judged_request(2, &[5, 5, 5]);
+    bench.shadow_reply(swap, 1, 5);
+    bench.manager_says(Message::SwapReport { swap, stage: Stage::Importing });
+    bench.following(swap);
+    bench.shadow_reply(swap, 1, 5);
+    assert_eq!((bench.look(swap).equal_len, bench.swap_messages()), (1, vec!["swap"]));
+    bench.shadow_reply(swap, 2, 5);
+    assert_eq!(bench.swap_messages(), ["promote"]);
+}

@@ -215,6 +215,7 @@ fn a_shadow_that_the_log_was_cut_off_behind_begins_again_and_is_too_slow_in_the_
     bench.follow();
     for round in 1.. {
         assert!(round <= 3 * u64::from(SHADOW_STARTS_MAX), "{:?}", bench.swap_asks);
+        let begun = bench.swap_asks.len();
         bench.deliver_up_to(round * EVERY);
         bench.execute_all();
         // It has not come to what it was handed before the others certify checkpoints that are further on.
@@ -227,7 +228,10 @@ fn a_shadow_that_the_log_was_cut_off_behind_begins_again_and_is_too_slow_in_the_
                 assert!(words.contains("too slow"), "{words}");
                 break;
             }
-            _ => bench.shadow_started(Ok(())),
+            stage => {
+                assert_eq!(stage == Stage::Importing, bench.swap_asks.len() > begun, "{:?}", bench.swap_asks);
+                bench.shadow_started(Ok(()));
+            }
         }
     }
     let starts = bench.swap_asks.iter().filter(|ask| ask.starts_with("start")).count();

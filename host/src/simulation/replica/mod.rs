@@ -1,49 +1,52 @@
 //! A replica's modules under virtual time, with the faults that the plan gives them.
 //!
-//! It stands in for `runtime/executor.rs`: the manager hands jobs over, one after the other, and each is done some virtual time
+//! It stands in for the executors of `runtime/`: the manager hands jobs over, one after the other, and each is done some virtual time
 //! later. A module here is whatever implements [`Module`]: the reference market, called natively, or a component in the sandbox.
+//! `executor.rs` keeps the jobs of one instance; `shadow.rs` is about the instance that is to take over in a swap.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::fault::FaultKind;
 use super::laws::Truth;
+use super::next_module::NextModule;
 use super::random::Random;
 use crate::market::{
-    Context, Date, GuestFault, MarketCode, MarketState, Module, Outcome, Refusal, Share, ShareId, ShareState,
+    Context, Date, Digest, GuestFault, MarketCode, MarketState, Module, Outcome, Refusal, Share, ShareId, ShareState,
     ShareType, Slot,
 };
 use crate::protocol::id::{Incarnation, ReplicaId, SequenceNumber};
 use crate::protocol::message::Command;
 use crate::protocol::replica_manager::{Executed, StartFailure, Task};
+use crate::protocol::swap::SwapId;
 
-/// How long it takes to start a module, in calls.
-const START_CALLS: u32 = 3;
+use executor::{Executor, Job};
 
-/// Results are handed back after this long, however many of the run are still to come, as the executor does.
-const HAND_BACK_AFTER: Duration = Duration::from_millis(5);
+mod executor;
+mod shadow;
 
 /// Makes an instance of a module: of which replica, and its place in the list of the replica's modules, the first one or a spare.
 pub type MakeModule = Arc<dyn Fn(ReplicaId, usize) -> Result<Box<dyn Module>, GuestFault> + Send + Sync>;
 
-/// The jobs of one replica's executor, and the module that does them.
+/// The modules of one replica, and what they have to do.
 pub struct Replica {
     id: ReplicaId,
     make: MakeModule,
+    /// How many modules it has from the beginning.
+    own_len: usize,
+    /// The modules that swaps have added to the list.
+    added: Vec<NextModule>,
     call_took: Duration,
     random: Random,
-    module: Option<Box<dyn Module>>,
-    module_index: usize,
     incarnation: Incarnation,
-    jobs: VecDeque<Job>,
-    /// The job that is being done; it grows with each.
+    executor: Executor,
+    /// The shadow of the swap that is under way, once it is started.
+    shadow: Option<(SwapId, Executor)>,
+    /// Modules that are being read, by the numbers of these jobs.
+    loading: BTreeMap<u64, (SwapId, NextModule)>,
+    /// The last job that was begun.
     job_number: u64,
-    is_busy: bool,
-    /// How many tasks of the run in front are done when the present job is over.
-    piece_len: usize,
-    /// The call of the job in front does not come back.
-    is_mute: bool,
     /// The newest request that a module was called with in this process: faults strike at newer ones.
     newest: SequenceNumber,
     armed: Vec<Armed>,
@@ -67,35 +70,35 @@ struct Armed {
     left: u64,
 }
 
-enum Job {
-    Start { incarnation: Incarnation, module: usize, state: Option<Arc<MarketState>> },
-    Run { incarnation: Incarnation, run: Vec<Task> },
-}
-
 /// What a job came to.
 pub enum Done {
     /// The module of a life is ready, or could not be started.
     Started(Incarnation, Result<(), StartFailure>),
     /// The results of a run, up to the first fault.
     Executed(Incarnation, Vec<Task>, Vec<Result<Executed, GuestFault>>),
+    /// A module is at the end of the list, or cannot be had.
+    Loaded(SwapId, Result<Digest, String>),
+    /// The shadow is ready, or could not be started.
+    ShadowStarted(SwapId, Result<(), StartFailure>),
+    /// The results of the shadow's run, up to the first fault.
+    ShadowExecuted(SwapId, Vec<Result<Executed, GuestFault>>),
 }
 
 impl Replica {
-    /// A replica without an instance yet.
-    pub fn new(id: ReplicaId, make: MakeModule, call_us: u64, seed: u64) -> Replica {
+    /// A replica without an instance yet, with so many spares.
+    pub fn new(id: ReplicaId, make: MakeModule, spares: usize, call_us: u64, seed: u64) -> Replica {
         Replica {
             id,
             make,
+            own_len: 1 + spares,
+            added: Vec::new(),
             call_took: Duration::from_micros(call_us),
             random: Random::of(seed, &format!("module of {id}")),
-            module: None,
-            module_index: 0,
             incarnation: Incarnation(0),
-            jobs: VecDeque::new(),
+            executor: Executor::default(),
+            shadow: None,
+            loading: BTreeMap::new(),
             job_number: 0,
-            is_busy: false,
-            piece_len: 0,
-            is_mute: false,
             newest: SequenceNumber(0),
             armed: Vec::new(),
             traps_at: BTreeSet::new(),
@@ -108,88 +111,66 @@ impl Replica {
 
     /// The process is new: its module and all that waited are gone, as is what the plan's faults were about to do to them.
     pub fn forget(&mut self) {
-        let job_number = self.job_number + 1;
+        let job_number = self.job_number;
         let poisoned = std::mem::take(&mut self.poisoned);
         let traps_at = std::mem::take(&mut self.traps_at);
         let random = self.random.clone();
-        let fresh = Replica::new(self.id, Arc::clone(&self.make), self.call_took.as_micros() as u64, 0);
+        let call_us = self.call_took.as_micros() as u64;
+        let fresh = Replica::new(self.id, Arc::clone(&self.make), self.own_len - 1, call_us, 0);
         // A module that fails at a request fails there in every process.
         *self = Replica { job_number, poisoned, traps_at, random, tainted_up_to: self.tainted_up_to, ..fresh };
     }
 
     /// Drops the instance and all that waits for it, and starts another.
     pub fn begin(&mut self, incarnation: Incarnation, module: usize, state: Option<Arc<MarketState>>) {
-        self.jobs.clear();
-        self.job_number += 1;
-        self.is_busy = false;
-        self.is_mute = false;
         self.incarnation = incarnation;
-        self.jobs.push_back(Job::Start { incarnation, module, state });
+        self.executor = Executor::starting(module, state);
     }
 
-    /// Takes one run.
-    pub fn submit(&mut self, incarnation: Incarnation, run: Vec<Task>) {
-        self.jobs.push_back(Job::Run { incarnation, run });
+    /// Takes one run of the present life.
+    pub fn submit(&mut self, run: Vec<Task>) {
+        self.executor.submit(run);
     }
 
-    /// If the executor is free and has something to do: the number of the job that it begins, and how long it takes. A job whose call
+    /// If an executor is free and has something to do: the number of the job that it begins, and how long it takes. A job whose call
     /// does not come back takes for ever, and is not named.
     pub fn poll_job(&mut self) -> Option<(u64, Duration)> {
-        if self.is_busy || self.is_mute {
-            return None;
-        }
-        let (is_run, run_len) = match self.jobs.front()? {
-            Job::Start { .. } => (false, 0),
-            Job::Run { run, .. } => (true, run.len()),
-        };
-        if is_run && self.is_next_new() && self.strike(|kind| kind == FaultKind::Mute) {
-            self.is_mute = true;
-            return None;
-        }
-        let is_first_module = self.module_index == 0;
-        let slow = self.armed.iter().find_map(|armed| match armed.kind {
-            FaultKind::SlowModule { by_ms } if is_run && is_first_module => Some((armed.index, by_ms)),
-            _ => None,
-        });
-        let slower = slow.map_or(Duration::ZERO, |(index, by_ms)| {
-            self.struck.push(index);
-            Duration::from_millis(by_ms)
-        });
-        self.is_busy = true;
-        self.job_number += 1;
-        let per_call = self.call_took + slower;
-        let at_once = HAND_BACK_AFTER.as_micros().checked_div(per_call.as_micros()).unwrap_or(u128::MAX);
-        self.piece_len = run_len.min(usize::try_from(at_once).unwrap_or(usize::MAX)).max(1);
-        let calls = if is_run { self.piece_len as u32 } else { START_CALLS };
-        Some((self.job_number, calls * per_call))
+        self.poll_own_job().or_else(|| self.poll_shadow_job())
     }
 
-    /// The time of a job is over: what came of it. `None` if it is not the present one.
-    pub fn finish(&mut self, job_number: u64) -> Option<Done> {
-        if !self.is_busy || job_number != self.job_number {
-            return None;
+    fn poll_own_job(&mut self) -> Option<(u64, Duration)> {
+        let mut per_call = self.call_took + self.slower(self.executor.module);
+        if let Job::Run(run) = self.executor.next_job()? {
+            let is_new = run.iter().any(|task| task.execute && task.order.sequence > self.newest);
+            if is_new && self.strike(|kind| kind == FaultKind::Mute) {
+                self.executor.is_mute = true;
+                return None;
+            }
+            let is_first_module = self.executor.module == 0;
+            let slow = self.armed.iter().find_map(|armed| match armed.kind {
+                FaultKind::SlowModule { by_ms } if is_first_module => Some((armed.index, by_ms)),
+                _ => None,
+            });
+            if let Some((index, by_ms)) = slow {
+                self.struck.push(index);
+                per_call += Duration::from_millis(by_ms);
+            }
         }
-        self.is_busy = false;
-        match self.jobs.pop_front().expect("the executor is busy with the job in front") {
-            Job::Start { incarnation, module, state } => {
-                Some(Done::Started(incarnation, self.start(module, state.as_deref())))
+        self.job_number += 1;
+        Some((self.job_number, self.executor.begin(self.job_number, per_call)))
+    }
+
+    /// The time of a job is over: what came of it. `None` if nobody waits for it any more.
+    pub fn finish(&mut self, job_number: u64) -> Option<Done> {
+        match self.executor.end(job_number) {
+            Some(Job::Start(module, state)) => {
+                Some(Done::Started(self.incarnation, self.start(module, state.as_deref())))
             }
-            Job::Run { incarnation, mut run } => {
-                let rest = run.split_off(self.piece_len.min(run.len()));
-                if !rest.is_empty() {
-                    self.jobs.push_front(Job::Run { incarnation, run: rest });
-                }
-                let mut results = Vec::with_capacity(run.len());
-                for task in &run {
-                    results.push(self.execute_one(task));
-                    if results.last().is_some_and(Result::is_err) {
-                        self.module = None;
-                        self.jobs.clear();
-                        break;
-                    }
-                }
-                Some(Done::Executed(incarnation, run, results))
+            Some(Job::Run(run)) => {
+                let results = self.execute(&run);
+                Some(Done::Executed(self.incarnation, run, results))
             }
+            None => self.finish_for_swap(job_number),
         }
     }
 
@@ -231,7 +212,7 @@ impl Replica {
 
     /// What is really the matter with the present life.
     pub fn truth(&self) -> Truth {
-        Truth { is_tainted: self.is_tainted, is_mute: self.is_mute }
+        Truth { is_tainted: self.is_tainted, is_mute: self.executor.is_mute }
     }
 
     /// Whether a fault has made the present life differ from the others.
@@ -262,13 +243,13 @@ impl Replica {
 
     /// The state that the module has, if there is one; asked by the laws, and not told to the manager.
     pub fn state(&mut self) -> Option<MarketState> {
-        self.module.as_mut()?.export_state().ok()
+        self.executor.instance.as_mut()?.export_state().ok()
     }
 
     /// A fault of this kind strikes, if one is armed and the module is the one that has it. Whether it does.
     fn strike(&mut self, is_meant: impl Fn(FaultKind) -> bool) -> bool {
         let place = self.armed.iter().position(|armed| is_meant(armed.kind));
-        let Some(place) = place.filter(|_| self.module_index == 0) else { return false };
+        let Some(place) = place.filter(|_| self.executor.module == 0) else { return false };
         let armed = &mut self.armed[place];
         armed.left -= 1;
         let index = armed.index;
@@ -288,24 +269,29 @@ impl Replica {
             && self.strike(|kind| matches!(kind, FaultKind::Wrong { .. }))
     }
 
-    fn is_next_new(&self) -> bool {
-        let Some(Job::Run { run, .. }) = self.jobs.front() else { return false };
-        run.iter().any(|task| task.execute && task.order.sequence > self.newest)
-    }
-
     fn start(&mut self, module: usize, state: Option<&MarketState>) -> Result<(), StartFailure> {
-        self.module = None;
-        self.module_index = module;
         self.is_tainted = false;
-        let mut instance = (self.make)(self.id, module).map_err(StartFailure::Fault)?;
+        let mut instance = self.instantiate(module).map_err(StartFailure::Fault)?;
         if let Some(state) = state {
             if self.strike(|kind| kind == FaultKind::RefuseImport) {
                 return Err(StartFailure::Refused("not this state".to_owned()));
             }
             instance.import_state(state).map_err(StartFailure::Fault)?.map_err(StartFailure::Refused)?;
         }
-        self.module = Some(instance);
+        self.executor.instance = Some(instance);
         Ok(())
+    }
+
+    fn execute(&mut self, run: &[Task]) -> Vec<Result<Executed, GuestFault>> {
+        let mut results = Vec::with_capacity(run.len());
+        for task in run {
+            results.push(self.execute_one(task));
+            if results.last().is_some_and(Result::is_err) {
+                self.executor.give_up();
+                break;
+            }
+        }
+        results
     }
 
     fn execute_one(&mut self, task: &Task) -> Result<Executed, GuestFault> {
@@ -314,9 +300,11 @@ impl Replica {
             Command::Request(request) if *execute => {
                 let is_new = order.sequence > self.newest;
                 self.newest = self.newest.max(order.sequence);
-                self.trap_if_asked(order.sequence, is_new)?;
+                self.executor.newest = order.sequence;
+                self.fail_always(self.executor.module, order.sequence)?;
+                self.fail_once(order.sequence, is_new)?;
                 let context = Context { sequence_number: order.sequence.0, time_ms: order.time_ms };
-                let outcome = self.module.as_mut().ok_or(GuestFault::Finished)?.execute(context, request)?;
+                let outcome = self.instance()?.execute(context, request)?;
                 if is_new && self.strike(|kind| kind == FaultKind::CorruptState) {
                     self.corrupt()?;
                 }
@@ -333,15 +321,20 @@ impl Replica {
         Ok(Executed { outcome, checkpoint })
     }
 
-    fn trap_if_asked(&mut self, sequence: SequenceNumber, is_new: bool) -> Result<(), GuestFault> {
-        let trap = || Err(GuestFault::Trap("unreachable".to_owned()));
+    fn instance(&mut self) -> Result<&mut Box<dyn Module>, GuestFault> {
+        self.executor.instance.as_mut().ok_or(GuestFault::Finished)
+    }
+
+    /// A module fails at some places every time, as a replica's and as its shadow.
+    fn fail_always(&mut self, module: usize, sequence: SequenceNumber) -> Result<(), GuestFault> {
         if let Some(index) = self.poisoned.get(&sequence) {
             self.struck.push(*index);
             return trap();
         }
-        if self.module_index == 0 && self.traps_at.contains(&sequence) {
-            return trap();
-        }
+        if module == 0 && self.traps_at.contains(&sequence) { trap() } else { Ok(()) }
+    }
+
+    fn fail_once(&mut self, sequence: SequenceNumber, is_new: bool) -> Result<(), GuestFault> {
         if is_new && self.strike(|kind| kind == FaultKind::Trap) {
             return trap();
         }
@@ -352,8 +345,8 @@ impl Replica {
         Ok(())
     }
 
-    fn export(&mut self) -> Result<(Arc<MarketState>, crate::market::Digest), GuestFault> {
-        let mut state = self.module.as_mut().ok_or(GuestFault::Finished)?.export_state()?;
+    fn export(&mut self) -> Result<(Arc<MarketState>, Digest), GuestFault> {
+        let mut state = self.instance()?.export_state()?;
         if self.strike(|kind| kind == FaultKind::LieExport) {
             self.is_tainted = true;
             add_a_unit(&mut state);
@@ -364,16 +357,20 @@ impl Replica {
 
     fn corrupt(&mut self) -> Result<(), GuestFault> {
         self.is_tainted = true;
-        let module = self.module.as_mut().ok_or(GuestFault::Finished)?;
-        let mut state = module.export_state()?;
+        let instance = self.instance()?;
+        let mut state = instance.export_state()?;
         add_a_unit(&mut state);
-        let _refused = module.import_state(&state)?;
+        let _refused = instance.import_state(&state)?;
         Ok(())
     }
 }
 
+fn trap() -> Result<(), GuestFault> {
+    Err(GuestFault::Trap("unreachable".to_owned()))
+}
+
 /// An outcome that the request does not have.
-fn other_than(outcome: Outcome) -> Outcome {
+pub fn other_than(outcome: Outcome) -> Outcome {
     let refused = Outcome::Refused(Refusal::SoldOut);
     if outcome == refused { Outcome::Swapped { units: 1 } } else { refused }
 }
