@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
         &["market"],
         &["wasmtime", "wasmtime_wasi", "blake3", "thiserror", "rustix", "rand_core", "bytes", "serde_json"],
     ),
-    ("storage", &["market", "protocol"], &["blake3", "thiserror"]),
+    ("storage", &["market", "protocol"], &["blake3", "thiserror", "rustix"]),
     ("native.rs", &["market"], &["dsms_reference"]),
     ("workload.rs", &["market"], &["rand_pcg", "rand_core"]),
     (
@@ -31,10 +31,10 @@ const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
         &["market", "protocol", "sandbox", "simulation", "native", "workload", "conformance"],
         &["serde", "serde_json", "tokio", "thiserror"],
     ),
-    ("config", &["protocol"], &["toml", "thiserror", "serde"]),
+    ("config", &["protocol", "storage"], &["toml", "thiserror", "serde"]),
     (
         "runtime",
-        &["market", "protocol", "sandbox", "seal", "config"],
+        &["market", "protocol", "sandbox", "seal", "config", "storage"],
         &["tokio", "tokio_util", "bytes", "thiserror", "getrandom", "serde", "rustix", "rand_pcg", "rand_core"],
     ),
 ];

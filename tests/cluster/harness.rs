@@ -50,7 +50,8 @@ pub fn dsms(directory: &Path) -> Command {
     command
 }
 
-/// A running cluster in a directory of its own. Dropping it stops it, and fails the test if it does not stop cleanly.
+/// A running cluster in a directory of its own, which keeps nothing unless that is asked for. Dropping it stops it, and fails the test if
+/// it does not stop cleanly.
 pub struct Cluster {
     up: Child,
     directory: TempDir,
@@ -65,17 +66,38 @@ impl Cluster {
     }
 
     pub fn start_in(directory: TempDir, arguments: &[&str]) -> Cluster {
-        let mut command = dsms(directory.path());
+        Cluster::start_durable(directory, &[&["--ephemeral"], arguments].concat())
+    }
+
+    /// Starts `dsms up` in a directory in which it keeps what was ordered.
+    pub fn start_durable(directory: TempDir, arguments: &[&str]) -> Cluster {
+        let (up, log) = Cluster::spawn(directory.path(), arguments);
+        Cluster { up, directory, log, stopped: false }
+    }
+
+    /// Kills `dsms up` and all of its nodes, each with SIGKILL, and starts it again in the same directory.
+    pub fn kill_all_and_start_again(&mut self, arguments: &[&str]) {
+        let nodes = self.node_pids();
+        for pid in std::iter::once(self.up_pid()).chain(nodes.iter().copied()) {
+            // It may be ending already, since the process that started it is gone.
+            let _ended = kill_process(pid, Signal::KILL);
+        }
+        self.up.wait().unwrap();
+        nodes.into_iter().for_each(wait_for_end);
+        (self.up, self.log) = Cluster::spawn(self.directory.path(), arguments);
+    }
+
+    fn spawn(directory: &Path, arguments: &[&str]) -> (Child, Receiver<String>) {
+        let mut command = dsms(directory);
         command.arg("up").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut up = command.spawn().unwrap();
         let out = lines(up.stdout.take().unwrap());
         let log = lines(up.stderr.take().unwrap());
-        let cluster = Cluster { up, directory, log, stopped: false };
         match out.recv_timeout(DEADLINE) {
             Ok(line) => assert!(line.starts_with("dsms: ready"), "{line}"),
-            Err(_) => panic!("the cluster is not ready; its log:\n{}", cluster.log_so_far().join("\n")),
+            Err(_) => panic!("the cluster is not ready; its log:\n{}", log.try_iter().collect::<Vec<_>>().join("\n")),
         }
-        cluster
+        (up, log)
     }
 
     pub fn directory(&self) -> &Path {
@@ -134,6 +156,11 @@ impl Cluster {
 
     /// The process of a node, found by its command line.
     pub fn node_pid(&self, node: NodeId) -> Pid {
+        self.find_node_pid(node).unwrap_or_else(|| panic!("{node} does not run"))
+    }
+
+    /// The same, if there is one at this moment.
+    pub fn find_node_pid(&self, node: NodeId) -> Option<Pid> {
         let config = ClusterDirectory::within(self.directory()).config_file();
         let config = fs::canonicalize(config).unwrap();
         let wanted = format!("\0node\0{node}\0--config\0{}\0", config.display());
@@ -141,12 +168,11 @@ impl Cluster {
         let has = |pid: &i32| {
             fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&wanted))
         };
-        let found = pids.into_iter().find(has).unwrap_or_else(|| panic!("{node} does not run"));
-        Pid::from_raw(found).unwrap()
+        pids.into_iter().find(has).and_then(Pid::from_raw)
     }
 
     pub fn node_pids(&self) -> Vec<Pid> {
-        self.config().nodes().into_iter().map(|node| self.node_pid(node)).collect()
+        self.config().nodes().into_iter().filter_map(|node| self.find_node_pid(node)).collect()
     }
 
     pub fn up_pid(&self) -> Pid {

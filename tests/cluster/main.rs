@@ -11,6 +11,7 @@ mod load;
 mod checking;
 mod clients;
 mod demo;
+mod durable;
 mod faulty;
 mod grading;
 mod hostile;

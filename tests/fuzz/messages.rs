@@ -161,7 +161,7 @@ fn cause(draw: &mut Draw<'_>) -> Cause {
 }
 
 pub fn event(draw: &mut Draw<'_>) -> Event {
-    match draw.below(16) {
+    match draw.below(18) {
         0 => Event::Ready,
         1 => Event::Diverged { charge: charge(draw), run_len: draw.number() },
         2 => Event::NoAgreement { sequence: sequence(draw), standing: draw.text(300) },
@@ -213,6 +213,8 @@ pub fn event(draw: &mut Draw<'_>) -> Event {
             refused: draw.option(|draw| draw.text(300)),
         },
         14 => Event::TimedOut { sequence: draw.option(sequence) },
+        15 => Event::KeptDamaged { replica: replica(draw), what: draw.text(300) },
+        16 => Event::KeepingFailed { replica: replica(draw), reason: draw.text(300) },
         _ => Event::Ignored { from: node(draw), message: draw.text(300), reason: draw.text(300) },
     }
 }

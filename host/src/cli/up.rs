@@ -17,11 +17,13 @@ use crate::runtime::node::{load, sandbox_limits};
 use crate::runtime::stop::Stop;
 use crate::runtime::up::{Cluster, LogTo, program_name};
 use crate::sandbox::{CacheStatus, Engine, Origin};
+use crate::storage::Durability;
 
 /// Start a whole cluster on this machine, one process a role, and keep it until Ctrl-C.
 ///
 /// Nothing needs to be configured: without options it runs three replicas of the reference module in mode byzantine, on
-/// free ports of the loopback interface. Clients started in the same directory find it by themselves.
+/// free ports of the loopback interface. Clients started in the same directory find it by themselves. What was ordered is kept there as
+/// well, and the next `dsms up` goes on with it.
 #[derive(Debug, Args)]
 pub struct UpArgs {
     /// What to tolerate: byzantine (one wrong replica), crash (all but one crashed), both (one wrong and one crashed).
@@ -36,6 +38,15 @@ pub struct UpArgs {
     /// A module that takes the place of one that cannot be brought back; given several times, one after the other.
     #[arg(long, value_name = "FILE.wasm", conflicts_with = "config")]
     spare: Vec<PathBuf>,
+    /// Where what is ordered is kept, so that `dsms up` goes on with it; `.dsms/data` by default. In place of the configuration's.
+    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
+    data: Option<PathBuf>,
+    /// What that outlives: fsync (a power cut; it waits for the disk), os (the end of all processes, but no power cut); fsync by default.
+    #[arg(long, value_name = "fsync|os", value_parser = parse_durability, conflicts_with = "ephemeral")]
+    durability: Option<Durability>,
+    /// Keep nothing: what is ordered ends with the cluster.
+    #[arg(long)]
+    ephemeral: bool,
     /// Allow `dsms fault` to inject faults while the cluster runs.
     #[arg(long)]
     allow_faults: bool,
@@ -48,6 +59,11 @@ pub struct UpArgs {
 pub(super) fn parse_mode(text: &str) -> Result<Tolerance, String> {
     let named = Tolerance::NAMED.iter().find(|(name, _)| *name == text);
     named.map(|(_, tolerance)| *tolerance).ok_or_else(|| "expected byzantine, crash or both".to_owned())
+}
+
+fn parse_durability(text: &str) -> Result<Durability, String> {
+    let named = Durability::NAMED.iter().find(|(name, _)| *name == text);
+    named.map(|(_, durability)| *durability).ok_or_else(|| "expected fsync or os".to_owned())
 }
 
 /// Runs the command.
@@ -74,6 +90,15 @@ async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
         }
     };
     config.allow_faults |= args.allow_faults;
+    if let Some(directory) = &args.data {
+        config = config.with_data(directory);
+    }
+    if let Some(durability) = args.durability {
+        config = config.with_durability(durability);
+    }
+    if args.ephemeral {
+        config.data = None;
+    }
     let preparing = tokio::task::spawn_blocking({
         let config = config.clone();
         move || prepare_modules(&config)

@@ -9,16 +9,17 @@ use std::time::Duration;
 use super::document::{Entry, Findings, Section, quote, read_document};
 use super::near_miss::near_miss;
 use super::{
-    ANY_PORT, ClusterConfig, FrontEndConfig, KEY_FILE, MODE, ModuleLimits, ModuleSource, Problem, REFERENCE,
-    ReplicaConfig, SequencerConfig, absolute, module_file,
+    ANY_PORT, ClusterConfig, DATA_DIRECTORY, DURABILITY, DataConfig, FrontEndConfig, KEY_FILE, MODE, ModuleLimits,
+    ModuleSource, NO_DURABILITY, Problem, REFERENCE, ReplicaConfig, SequencerConfig, absolute, module_file,
 };
 use crate::protocol::limits::{LOG_LEN_MAX, PROGRESS_INTERVAL, REPLICAS_LEN_MAX, REQUEST_TIMEOUT};
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::quorum::Tolerance;
+use crate::storage::Durability;
 
 /// The tables of the file, each with its keys. A table or key that is not here is refused.
 const SCHEMA: &[(&str, &[&str])] = &[
-    ("cluster", &["mode", "key_file", "request_timeout_ms", "allow_faults"]),
+    ("cluster", &["mode", "key_file", "data", "durability", "request_timeout_ms", "allow_faults"]),
     ("front_end", &["address", "client_address"]),
     ("sequencer", &["address"]),
     ("replica", &["address", "module", "spares"]),
@@ -120,6 +121,7 @@ impl Reader<'_> {
         ClusterConfig {
             tolerance: tolerance.unwrap_or(MODE),
             key_file: self.key_file(cluster.entry("key_file")),
+            data: self.data(&cluster),
             request_timeout: timeout_ms.map_or(REQUEST_TIMEOUT, Duration::from_millis),
             front_end: FrontEndConfig { address: front_end_address, client_address },
             sequencer: SequencerConfig { address: sequencer_address },
@@ -177,6 +179,35 @@ impl Reader<'_> {
             entry.expected(EXPECTED, ", which is a directory", self.findings);
         }
         path
+    }
+
+    fn data(&mut self, cluster: &Section<'_>) -> Option<DataConfig> {
+        let directory = cluster.entry("data").and_then(|entry| {
+            const EXPECTED: &str = "the path of a directory";
+            let path = absolute(self.directory, Path::new(entry.string(EXPECTED, self.findings)?));
+            if path.is_file() {
+                entry.expected(EXPECTED, ", which is a file", self.findings);
+            }
+            Some(path)
+        });
+        let directory = directory.unwrap_or_else(|| absolute(self.directory, Path::new(DATA_DIRECTORY)));
+        let durability = match cluster.entry("durability") {
+            None => Some(DURABILITY),
+            Some(entry) => self.durability(&entry),
+        };
+        durability.map(|durability| DataConfig { directory, durability })
+    }
+
+    /// What is outlived; `None` if nothing is to be.
+    fn durability(&mut self, entry: &Entry<'_>) -> Option<Durability> {
+        const EXPECTED: &str = "\"fsync\", \"os\" or \"none\"";
+        let name = entry.string(EXPECTED, self.findings)?;
+        let named = Durability::NAMED.iter().find(|(known, _)| *known == name);
+        if named.is_none() && name != NO_DURABILITY {
+            let known = Durability::NAMED.iter().map(|(known, _)| *known).chain([NO_DURABILITY]);
+            entry.expected(EXPECTED, &meant(name, known), self.findings);
+        }
+        named.map(|(_, durability)| *durability)
     }
 
     fn module(&mut self, table: &Section<'_>) -> ModuleSource {

@@ -31,6 +31,7 @@ use crate::protocol::id::NodeId;
 use crate::protocol::limits::REQUEST_TIMEOUT;
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::quorum::Tolerance;
+use crate::storage::Durability;
 
 pub use cluster::parse;
 pub use error::{ConfigError, MissingPorts, ModeError, PathNotUtf8, Place, Problem};
@@ -44,6 +45,15 @@ pub const PROBLEMS_LEN_MAX: usize = 100;
 
 /// Where the cluster's key is kept when nothing else is said, relative to the directory of the file.
 pub const KEY_FILE: &str = ".dsms/cluster.key";
+
+/// Where replica managers keep what outlives them when nothing else is said, relative to the directory of the file.
+pub const DATA_DIRECTORY: &str = ".dsms/data";
+
+/// What that outlives when nothing else is said.
+pub const DURABILITY: Durability = Durability::Fsync;
+
+/// The durability of a cluster that keeps nothing.
+pub(crate) const NO_DURABILITY: &str = "none";
 
 /// The mode when nothing else is said.
 pub const MODE: Tolerance = Tolerance::BYZANTINE;
@@ -59,6 +69,8 @@ pub struct ClusterConfig {
     pub tolerance: Tolerance,
     /// The file with the key that authenticates datagrams; it may not exist yet.
     pub key_file: PathBuf,
+    /// Where what is ordered outlives the processes, and what it outlives; if nowhere, it ends with them.
+    pub data: Option<DataConfig>,
     /// How long the front end waits for enough replies, in whole milliseconds.
     pub request_timeout: Duration,
     /// Whether faults may be injected while the cluster runs.
@@ -76,6 +88,15 @@ pub struct ClusterConfig {
     /// What a module may use. One set for all replicas: a limit that one runs into and another does not is a difference
     /// between them.
     pub module_limits: ModuleLimits,
+}
+
+/// Where replica managers keep what outlives their processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataConfig {
+    /// The directory, with one in it for each replica; it may not exist yet.
+    pub directory: PathBuf,
+    /// What is outlived.
+    pub durability: Durability,
 }
 
 /// Where the front end listens.
@@ -199,6 +220,10 @@ impl ClusterConfig {
         Ok(ClusterConfig {
             tolerance,
             key_file: absolute(Path::new(""), Path::new(KEY_FILE)),
+            data: Some(DataConfig {
+                directory: absolute(Path::new(""), Path::new(DATA_DIRECTORY)),
+                durability: DURABILITY,
+            }),
             request_timeout: REQUEST_TIMEOUT,
             allow_faults: false,
             front_end: FrontEndConfig::default(),
@@ -221,6 +246,21 @@ impl ClusterConfig {
             replica.spares.clone_from(&spares);
         }
         Ok(self)
+    }
+
+    /// The same cluster with its data in this directory. A relative path counts from the working directory.
+    pub fn with_data(mut self, directory: &Path) -> ClusterConfig {
+        let durability = self.data.map_or(DURABILITY, |data| data.durability);
+        self.data = Some(DataConfig { directory: absolute(Path::new(""), directory), durability });
+        self
+    }
+
+    /// The same cluster, whose data outlives this.
+    pub fn with_durability(mut self, durability: Durability) -> ClusterConfig {
+        let default = || absolute(Path::new(""), Path::new(DATA_DIRECTORY));
+        let directory = self.data.map_or_else(default, |data| data.directory);
+        self.data = Some(DataConfig { directory, durability });
+        self
     }
 
     /// The cluster that a file describes.

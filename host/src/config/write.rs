@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::REFERENCE;
-use super::{ClusterConfig, ModuleSource, PathNotUtf8};
+use super::{ClusterConfig, DataConfig, ModuleSource, PathNotUtf8};
+use super::{NO_DURABILITY, REFERENCE};
 use crate::protocol::quorum::Tolerance;
 
 impl ClusterConfig {
@@ -17,6 +17,7 @@ impl ClusterConfig {
         let ClusterConfig {
             tolerance,
             key_file,
+            data,
             request_timeout,
             allow_faults,
             front_end,
@@ -33,6 +34,13 @@ impl ClusterConfig {
         line(format_args!("[cluster]"));
         line(format_args!("mode = {}", mode(*tolerance)));
         line(format_args!("key_file = {}", path(key_file)?));
+        match data {
+            Some(DataConfig { directory, durability }) => {
+                line(format_args!("data = {}", path(directory)?));
+                line(format_args!("durability = {}", string(durability.name())));
+            }
+            None => line(format_args!("durability = {}", string(NO_DURABILITY))),
+        }
         line(format_args!("request_timeout_ms = {}", request_timeout.as_millis()));
         line(format_args!("allow_faults = {allow_faults}"));
         line(format_args!("\n[front_end]"));
@@ -113,6 +121,7 @@ mod tests {
     use super::super::{FrontEndConfig, ModuleLimits, ReplicaConfig, SequencerConfig, parse};
     use super::*;
     use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
+    use crate::storage::Durability;
 
     /// File names that need every kind of escape, and one that is also a word of the file.
     const NAMES: [&str; 5] =
@@ -149,6 +158,9 @@ mod tests {
                 }
                 config.front_end.client_address = address(1);
                 config.key_file = directory.join(format!("{key}.key"));
+                let data =
+                    DataConfig { directory: directory.join(&key), durability: Durability::NAMED[usize::from(ipv6)].1 };
+                config.data = (port % 3 > 0).then_some(data);
                 config.request_timeout = Duration::from_millis(timeout_ms);
                 let (fuel_per_call, memory_bytes_max, log_bytes_per_call_max) = limits;
                 config.allow_faults = ipv6;
@@ -185,6 +197,7 @@ mod tests {
         let config = ClusterConfig {
             tolerance: Tolerance { wrong: 0, crashed: 1 },
             key_file: "/home/key".into(),
+            data: Some(DataConfig { directory: "/home/data".into(), durability: Durability::Fsync }),
             request_timeout: Duration::from_secs(1),
             front_end: FrontEndConfig { address: address(1), client_address: address(2) },
             sequencer: SequencerConfig { address: address(3) },
@@ -197,6 +210,8 @@ mod tests {
         let expected = r#"[cluster]
 mode = { wrong = 0, crashed = 1 }
 key_file = "/home/key"
+data = "/home/data"
+durability = "fsync"
 request_timeout_ms = 1000
 allow_faults = false
 

@@ -256,6 +256,20 @@ pub enum Event {
         /// Why, in words.
         reason: String,
     },
+    /// Some of what a replica's manager had kept for its next process cannot be read. The other managers have it.
+    KeptDamaged {
+        /// Whose manager.
+        replica: ReplicaId,
+        /// What is wrong where, in words.
+        what: String,
+    },
+    /// A replica's manager cannot keep anything, so the replica does not vote.
+    KeepingFailed {
+        /// Whose manager.
+        replica: ReplicaId,
+        /// Why, in words.
+        reason: String,
+    },
     /// A client's request waited too long.
     TimedOut {
         /// Its place, if it was ordered.
@@ -349,6 +363,8 @@ impl Event {
             Event::ShadowStarted { .. } => "shadow-started",
             Event::Swapped { .. } => "swapped",
             Event::SwapFailed { .. } => "swap-failed",
+            Event::KeptDamaged { .. } => "kept-damaged",
+            Event::KeepingFailed { .. } => "keeping-failed",
             Event::TimedOut { .. } => "timed-out",
             Event::Ignored { .. } => "ignored",
         }
@@ -374,7 +390,9 @@ impl Event {
             | Event::StateRefused { replica, .. }
             | Event::ShadowStarted { replica, .. }
             | Event::Swapped { replica, .. }
-            | Event::SwapFailed { replica, .. } => Some(*replica),
+            | Event::SwapFailed { replica, .. }
+            | Event::KeptDamaged { replica, .. }
+            | Event::KeepingFailed { replica, .. } => Some(*replica),
             Event::FaultAdded { node, .. } | Event::FaultFired { node, .. } | Event::FaultOver { node, .. } => {
                 node.replica()
             }
@@ -414,6 +432,8 @@ impl Event {
             | Event::Recovered { .. }
             | Event::ShadowStarted { .. }
             | Event::SwapFailed { .. }
+            | Event::KeptDamaged { .. }
+            | Event::KeepingFailed { .. }
             | Event::FaultAdded { .. }
             | Event::FaultFired { .. }
             | Event::FaultOver { .. }

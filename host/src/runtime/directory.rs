@@ -4,15 +4,17 @@
 //! |---|---|
 //! | `lock` | held by the one `dsms up` of this directory, released by the system when that process ends, however it ends |
 //! | `cluster.key` | the cluster's key, readable by its owner only |
+//! | `data/` | what its replica managers have written, unless the configuration says another place ([`crate::storage::files`]) |
 //! | `cluster.toml` | the running cluster's complete configuration, by which nodes and clients find each other |
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::config::{ClusterConfig, ConfigError, PathNotUtf8};
 use crate::seal::ClusterKey;
+use crate::storage::lock::{self, Lock, LockError};
 
 /// The directory's name, in the directory where `dsms up` is run.
 const NAME: &str = ".dsms";
@@ -29,7 +31,7 @@ pub struct ClusterDirectory {
 /// The right to run the one cluster of a directory; it ends with this value, or with the process.
 #[derive(Debug)]
 pub struct ClusterLock {
-    _held: File,
+    _held: Lock,
 }
 
 /// Why the directory cannot be used.
@@ -90,22 +92,11 @@ impl ClusterDirectory {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
         made.map_err(io_error(&self.path))?;
         let path = self.path.join("lock");
-        let mut file =
-            private(OpenOptions::new().read(true).write(true).create(true)).open(&path).map_err(io_error(&path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Who holds it is said if it can be read; that somebody does is certain.
-                let _unreadable = file.read_to_string(&mut holder);
-                let holder = if holder.is_empty() { "unknown".to_owned() } else { holder };
-                return Err(DirectoryError::AlreadyRunning { lock: path.display().to_string(), holder });
-            }
-            Err(TryLockError::Error(error)) => return Err(io_error(&path)(error)),
-        }
-        let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        written.map_err(io_error(&path))?;
-        Ok(ClusterLock { _held: file })
+        let held = lock::take(&path).map_err(|error| match error {
+            LockError::Held(holder) => DirectoryError::AlreadyRunning { lock: path.display().to_string(), holder },
+            LockError::Io(error) => io_error(&path)(error),
+        })?;
+        Ok(ClusterLock { _held: held })
     }
 
     /// Where the cluster's key is, unless the configuration says otherwise.

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod clock;
 pub mod connections;
+pub mod data;
 pub mod directory;
 pub mod executor;
 pub mod frames;

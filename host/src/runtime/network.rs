@@ -184,6 +184,11 @@ impl Network {
         self.endpoint.backlog_len(peer) > BACKLOG_LEN_MAX / 2
     }
 
+    /// Whether a peer has not confirmed yet all that was sent to it.
+    pub fn owes(&self, peer: NodeId) -> bool {
+        self.endpoint.backlog_len(peer) > 0
+    }
+
     /// Takes a message about a fault of this node in, on the node that others get theirs from.
     pub fn inject(&mut self, message: Message) {
         let _taken = self.injection.take(message);

@@ -16,9 +16,12 @@ use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::replica_manager::ReplicaManagerConfig;
 use crate::protocol::sequencer::{self, Sequencer};
 use crate::sandbox::{Engine, LoadError, LoadedModule, SandboxError, SandboxLimits, reference_module};
+use crate::storage::CommitError;
+use crate::storage::files::OpenError;
 
 use super::clock::Clock;
 use super::connections::Connections;
+use super::data;
 use super::directory::{DirectoryError, read_key};
 use super::injection::Injection;
 use super::log::Log;
@@ -68,6 +71,12 @@ pub enum NodeError {
     /// The module cannot be used.
     #[error(transparent)]
     Module(#[from] LoadError),
+    /// What a replica manager has to keep has no place.
+    #[error("{0}")]
+    Data(#[from] OpenError),
+    /// What a replica manager has to keep could not be written.
+    #[error("{0}; a process that cannot write ends, and its successor reads what there is once there is room")]
+    Commit(#[from] CommitError),
     /// The system refused something else.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -121,7 +130,8 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
                     recovery: config.recovery,
                     process: std::process::id(),
                 };
-                let driver = ReplicaDriver::new(network, core_config, engine, modules);
+                let (storage, recovered) = data::open(&mut network, &config, replica).await?;
+                let driver = ReplicaDriver::new(network, core_config, engine, modules, storage, recovered);
                 driver.run().await
             }
         }

@@ -8,6 +8,7 @@ use crate::protocol::record::Recovered;
 use crate::protocol::replica_manager::{Output, ReplicaManager, ReplicaManagerConfig};
 use crate::protocol::time::Instant;
 use crate::sandbox::{Engine, Instance, LoadedModule};
+use crate::storage::Storage;
 
 use super::executor::{Answer, Executor};
 use super::guest_log::GuestLines;
@@ -27,6 +28,8 @@ pub struct ReplicaDriver {
     shadow: Shadow,
     faults: Arc<ModuleFaults>,
     guest_lines: GuestLines,
+    /// Where what must outlive this process goes, if anything does.
+    storage: Option<Box<dyn Storage>>,
 }
 
 /// What one turn begins with.
@@ -40,14 +43,17 @@ enum Came {
 }
 
 impl ReplicaDriver {
-    /// A replica manager with these modules, the first one and its spares.
+    /// A replica manager with these modules, the first one and its spares. It begins with what was recovered from its storage, if it has
+    /// one.
     pub fn new(
         network: Network,
         config: ReplicaManagerConfig,
         engine: Engine,
         modules: Vec<LoadedModule>,
+        storage: Option<Box<dyn Storage>>,
+        recovered: Recovered,
     ) -> ReplicaDriver {
-        let core = ReplicaManager::new(config, Recovered::default(), network.now());
+        let core = ReplicaManager::new(config, recovered, network.now());
         let guest_lines = GuestLines::new(network.node(), network.clock());
         let faults = network.module_faults();
         let modules = Modules::new(modules);
@@ -55,10 +61,11 @@ impl ReplicaDriver {
         let instantiate = move |module: usize| Ok(around.around(own.get(module).instantiate_with_log(sinks())?));
         let executor = Executor::start(instantiate, engine.limits().fuel_per_call, network.clock());
         let shadow = Shadow::new(engine, modules, network.clock());
-        ReplicaDriver { core, network, executor, shadow, faults, guest_lines }
+        ReplicaDriver { core, network, executor, shadow, faults, guest_lines, storage }
     }
 
-    /// Turns until the process ends.
+    /// Turns until the process ends, which it has to when it cannot write what it must not forget: nothing that follows from that has
+    /// left it.
     pub async fn run(mut self) -> Result<(), NodeError> {
         loop {
             // Replies that the front end does not take yet stay with the executors, which then wait as well.
@@ -85,6 +92,9 @@ impl ReplicaDriver {
             }
             self.core.handle_timeout(now);
             self.drain(now);
+            if let Some(storage) = &mut self.storage {
+                storage.commit()?;
+            }
             self.network.flush();
             self.guest_lines.write();
         }
@@ -116,8 +126,11 @@ impl ReplicaDriver {
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.core.poll_output() {
             match output {
-                // Nothing outlives this process.
-                Output::Persist(_) => {}
+                Output::Persist(record) => {
+                    if let Some(storage) = &mut self.storage {
+                        storage.append(&record);
+                    }
+                }
                 Output::Transmit { to, message } => self.network.send(to, &message),
                 Output::Start { incarnation, module, state } => {
                     self.faults.give_up();

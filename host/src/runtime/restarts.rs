@@ -51,14 +51,18 @@ impl Restarts {
 
     /// The process has ended.
     pub fn on_ended(&mut self, now: Instant) {
+        self.on_ended_alone(now);
+        if !self.agreed {
+            self.due_at = Some(now + AGREEMENT_PATIENCE.max(self.pause()));
+        }
+    }
+
+    /// The process has ended, and its role has no other one that could miss it.
+    pub fn on_ended_alone(&mut self, now: Instant) {
         if self.started_at.is_some_and(|at| now.since(at) > STABLE_AFTER) {
             self.quick_len = 0;
         }
-        if self.agreed {
-            self.due_at = Some(now + self.pause());
-        } else {
-            self.due_at = Some(now + AGREEMENT_PATIENCE.max(self.pause()));
-        }
+        self.due_at = Some(now + self.pause());
     }
 
     /// The managers have agreed that this process has crashed, before its end was seen or after it.
@@ -114,6 +118,13 @@ mod tests {
         assert_eq!(restarts.due_at(), None);
         restarts.on_ended(seconds(11));
         assert_eq!(restarts.due_at(), Some(seconds(11)));
+    }
+
+    #[test]
+    fn a_process_without_which_nobody_agrees_on_anything_is_started_again_at_once() {
+        let mut restarts = Restarts::of(7);
+        restarts.on_ended_alone(seconds(10));
+        assert_eq!(restarts.due_at(), Some(seconds(10)));
     }
 
     #[test]

@@ -20,8 +20,10 @@ use tokio::sync::mpsc;
 use crate::config::ClusterConfig;
 use crate::protocol::id::NodeId;
 use crate::protocol::time::Instant;
+use crate::storage::files::OpenError;
 
 use super::clock::Clock;
+use super::data;
 use super::directory::{ClusterDirectory, ClusterLock, DirectoryError, read_or_draw_key};
 use super::injection::PAUSE_LINE;
 use super::node::{ADDRESS_IN_USE_EXIT, CRASHED_LINE, READY_LINE};
@@ -43,6 +45,9 @@ pub enum UpError {
     /// The cluster's directory cannot be used, or is used already.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The data cannot be this cluster's.
+    #[error(transparent)]
+    Data(#[from] OpenError),
     /// A node ended before the cluster was ready. What it said is in the log above.
     #[error("{node} ended ({status}) before the cluster was ready; its last words are in the log above")]
     NodeEnded {
@@ -137,6 +142,9 @@ impl Cluster {
         let directory = ClusterDirectory::within(directory);
         let lock = directory.lock()?;
         read_or_draw_key(&config.key_file)?;
+        if let Some(data) = &config.data {
+            data::claim(&config, &data.directory)?;
+        }
         let drawn = config.nodes().iter().any(|node| config.address_of(*node).port() == 0)
             || config.front_end.client_address.port() == 0;
         let mut lock = Some(lock);
@@ -172,8 +180,7 @@ impl Cluster {
         &self.config
     }
 
-    /// Brings replica managers back whose processes end, and tells of every end, until `stop` is requested or nothing is left that
-    /// could be watched.
+    /// Starts processes again that end, and tells of every end, until `stop` is requested.
     pub async fn watch(&mut self, stop: &mut Stop) -> Result<(), UpError> {
         loop {
             let restart_at = self.nodes.iter().filter_map(|node| node.restarts.due_at()).min();
@@ -189,9 +196,6 @@ impl Cluster {
                 () = restart_due => self.start_again(),
                 () = resume_due => self.resume(),
                 () = stop.requested() => return Ok(()),
-            }
-            if self.nodes.iter().all(|node| node.ended && node.restarts.due_at().is_none()) {
-                return Ok(());
             }
         }
     }
@@ -242,9 +246,10 @@ impl Cluster {
         }
         let status = node.wait().await;
         match id {
-            NodeId::FrontEnd | NodeId::Sequencer => log.line(&format!(
-                "dsms: {id} ended ({status}): nothing can be answered without it; stop with Ctrl-C and start anew"
-            )),
+            NodeId::FrontEnd | NodeId::Sequencer => {
+                log.line(&format!("dsms: {id} ended ({status}): nothing is answered until it is started again"));
+                node.restarts.on_ended_alone(now);
+            }
             NodeId::ReplicaManager(_) => {
                 log.line(&format!("dsms: {id} ended ({status}): the others go on, and it is started again"));
                 node.restarts.on_ended(now);

@@ -19,6 +19,9 @@ pub const HEADER_LEN: usize = 13;
 /// The longest record: a checkpoint with what is around it.
 const RECORD_LEN_MAX: usize = STATE_LEN_MAX + 1024;
 
+/// The longest frame.
+pub const LEN_MAX: usize = HEADER_LEN + RECORD_LEN_MAX;
+
 /// Where the checksum begins.
 const CHECKSUM_AT: usize = 5;
 

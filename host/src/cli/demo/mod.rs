@@ -86,6 +86,7 @@ async fn play(args: &DemoArgs, directory: &Path) -> anyhow::Result<Verdict> {
         tokio::task::spawn_blocking(move || prepare_modules(&prepared)).await??;
         config.allow_faults = true;
         config.key_file = directory.join("cluster.key");
+        config.data = None;
         let log = LogTo::File(Arc::new(File::create(directory.join("log"))?));
         let Some(mut cluster) = Cluster::start(&directory, config, log, &mut stop).await? else {
             anyhow::bail!("interrupted");

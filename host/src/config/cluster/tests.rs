@@ -38,6 +38,8 @@ fn every_value_of_a_file_is_taken() {
         [cluster]
         mode = { wrong = 0, crashed = 1 }
         key_file = "a key"
+        data = "kept here"
+        durability = "os"
         request_timeout_ms = 2_500
         allow_faults = true
         [front_end]
@@ -78,6 +80,7 @@ fn every_value_of_a_file_is_taken() {
     let expected = ClusterConfig {
         tolerance: Tolerance { wrong: 0, crashed: 1 },
         key_file: "/directory/a key".into(),
+        data: Some(DataConfig { directory: "/directory/kept here".into(), durability: Durability::Os }),
         request_timeout: Duration::from_millis(2500),
         front_end: FrontEndConfig { address: address("127.0.0.1:7400"), client_address: address("[::1]:7400") },
         sequencer: SequencerConfig { address: address("127.0.0.2:7400") },
@@ -100,6 +103,16 @@ fn every_value_of_a_file_is_taken() {
         module_limits: ModuleLimits { fuel_per_call: 16, memory_bytes_max: 65536, log_bytes_per_call_max: 1 },
     };
     assert_eq!(config, expected);
+}
+
+#[test]
+fn a_durability_is_one_of_three() {
+    let config = parse("[cluster]\ndata = 'd'\ndurability = 'none'", Path::new("")).unwrap();
+    assert_eq!(config.data, None, "what is kept nowhere is kept in no directory");
+    check(
+        "[cluster]\ndurability = 'fsink'",
+        &["2:14: `durability`: expected \"fsync\", \"os\" or \"none\", found \"fsink\"; did you mean \"fsync\"?"],
+    );
 }
 
 #[test]

@@ -108,6 +108,10 @@ impl fmt::Display for Event {
                 )
             }
             Event::SwapFailed { replica, reason } => write!(f, "swap failed replica={replica} reason={reason:?}"),
+            Event::KeptDamaged { replica, what } => write!(f, "kept data is damaged replica={replica} what={what:?}"),
+            Event::KeepingFailed { replica, reason } => {
+                write!(f, "ALARM nothing can be kept, so it does not vote replica={replica} reason={reason:?}")
+            }
             Event::TimedOut { sequence: Some(sequence) } => write!(f, "timed out seq={sequence}"),
             Event::TimedOut { sequence: None } => write!(f, "timed out before it was ordered"),
             Event::Ignored { from, message, reason } => write!(f, "ignored {message} from={from} reason={reason:?}"),

@@ -1,0 +1,104 @@
+//! What a replica manager's process has of a disk: opens its files, tells what was wrong with them, and says so if it cannot.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::ClusterConfig;
+use crate::protocol::event::Event;
+use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::message::Message;
+use crate::protocol::recipients::Recipients;
+use crate::protocol::record::Recovered;
+use crate::storage::files::identity::{ClusterId, Identity};
+use crate::storage::files::{FileStorage, OpenError, Owner};
+use crate::storage::{Opened, Storage};
+
+use super::network::Network;
+use super::node::{NodeError, log};
+
+/// How long it is waited for a process to end that has the same directory. That of a `dsms up` that was killed takes a moment to see
+/// that it is an orphan.
+const HELD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it has ended.
+const HELD_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long a process that is about to end waits for the front end to hear why.
+const TELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Has a data directory be this cluster's, or says why it cannot be.
+pub fn claim(config: &ClusterConfig, directory: &Path) -> Result<Identity, OpenError> {
+    let mut drawn = [0; 16];
+    let no_random = |error: getrandom::Error| OpenError::Io {
+        path: directory.display().to_string(),
+        error: std::io::Error::other(error.to_string()),
+    };
+    getrandom::fill(&mut drawn).map_err(no_random)?;
+    let wanted =
+        Identity { cluster: ClusterId(drawn), tolerance: config.tolerance, replicas_len: config.replicas.len() };
+    Identity::claim(directory, wanted)
+}
+
+/// Where one replica's manager keeps its files.
+fn directory_of(replica: ReplicaId, data: &Path) -> PathBuf {
+    data.join(replica.to_string())
+}
+
+/// What the manager of a replica writes to, if it is to write anything, and what an earlier process has written.
+pub(super) async fn open(
+    network: &mut Network,
+    config: &ClusterConfig,
+    replica: ReplicaId,
+) -> Result<(Option<Box<dyn Storage>>, Recovered), NodeError> {
+    let Some(data) = &config.data else { return Ok((None, Recovered::default())) };
+    let opened = match claim(config, &data.directory) {
+        Err(error) => Err(error),
+        Ok(identity) => {
+            let owner = Owner { cluster: identity.cluster, replica };
+            let directory = directory_of(replica, &data.directory);
+            open_when_free(network, || FileStorage::open(&directory, owner, data.durability)).await
+        }
+    };
+    let (storage, Opened { recovered, damage }) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            tell(network, Event::KeepingFailed { replica, reason: error.to_string() }).await;
+            return Err(error.into());
+        }
+    };
+    for what in damage {
+        say(network, Event::KeptDamaged { replica, what });
+    }
+    Ok((Some(Box::new(storage)), recovered))
+}
+
+/// Opens, and if another process has the directory, again until it has ended or it takes too long.
+async fn open_when_free<T>(network: &Network, open: impl Fn() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    let began_at = network.now();
+    loop {
+        match open() {
+            Err(error) if error.is_held() && network.now().since(began_at) < HELD_TIMEOUT => {
+                let _over = tokio::time::timeout(HELD_INTERVAL, std::future::pending::<()>()).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Logs an event, and queues it for the front end.
+fn say(network: &mut Network, event: Event) {
+    log(&mut network.log, &event);
+    let message = Message::Event { at: network.now(), event: Box::new(event) };
+    network.send(Recipients::One(NodeId::FrontEnd), &message);
+}
+
+/// Says an event, and waits until the front end has it, for a while.
+async fn tell(network: &mut Network, event: Event) {
+    let began_at = network.now();
+    say(network, event);
+    while network.owes(NodeId::FrontEnd) && network.now().since(began_at) < TELL_TIMEOUT {
+        network.flush();
+        network.wait(Some((began_at + TELL_TIMEOUT, "told"))).await;
+        network.receive();
+    }
+}
