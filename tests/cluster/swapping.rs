@@ -94,6 +94,24 @@ fn a_module_that_answers_otherwise_does_not_take_over_and_its_history_is_saved()
 }
 
 #[test]
+fn a_module_that_came_in_a_swap_and_differs_then_is_shrunk_once_its_file_is_named() {
+    let cluster = Cluster::start(&[]);
+    let module = faulty_module("wrong-always");
+    let (lines, code) = swap(&cluster, &["replica-3", module.to_str().unwrap(), "--shadow", "0"]);
+    assert_eq!((code, &lines[0]["swapped"]), (Some(0), &json!(true)), "{lines:?}");
+    let (answer, _) = cluster.request("NYKB1001", "get-shares");
+    cluster.wait_for_log(&["outcome differs", "replica=replica-3"]);
+    let place = answer["sequence"].to_string();
+    let output = cluster.run(&["shrink", &place]);
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("Not every module was tried: replica-3 runs the module"), "{words}");
+    assert!(words.contains("--module FILE.wasm") && !words.contains("not the module's code alone"), "{words}");
+    let output = cluster.run(&["shrink", &place, "--module", module.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
 fn what_cannot_be_swapped_is_said_with_its_reason() {
     let cluster = Cluster::start(&[]);
     let refused = |arguments: &[&str], words: &str| {

@@ -15,6 +15,7 @@ use super::incident::{
 use super::output::{say, shell_word};
 use super::why::{replies_differ, response_words};
 use crate::config::ClusterConfig;
+use crate::market::Digest;
 use crate::protocol::client_message::{ClientMessage, ClusterStatus, PastOrder, ServerBody, WhyAnswer};
 use crate::protocol::id::{ReplicaId, SequenceNumber};
 use crate::protocol::ledger::{Conclusion, Record};
@@ -33,8 +34,8 @@ const NOT_SHOWN_EXIT: u8 = 1;
 
 /// Find the fewest requests that still make replicas differ at one place of the order.
 ///
-/// The requests of the running cluster up to that place are executed again, here, on the modules that its replicas have and on the
-/// reference market. If a module differs at the last one, as few of the others as can be found are kept so that it still does, and
+/// The requests of the running cluster up to that place are executed again, here, on the modules of its configuration and on the
+/// reference market. A module that came in a swap is not among those: name its file with --module. If a module differs at the last one, as few of the others as can be found are kept so that it still does, and
 /// saved for `dsms replay`, which runs them on any module.
 ///
 /// Exit code: 0 shrunk and saved, 1 the difference does not show when the requests are executed again (they are saved all the same),
@@ -43,7 +44,7 @@ const NOT_SHOWN_EXIT: u8 = 1;
 pub struct ShrinkArgs {
     /// The request's sequence number, as its answer gave it.
     pub(super) sequence: u64,
-    /// A module to execute the requests on, instead of those of the running cluster; may be given several times. `reference` is the
+    /// A module to execute the requests on, instead of those of the configuration; may be given several times. `reference` is the
     /// embedded one.
     #[arg(long, value_name = "FILE.wasm")]
     pub(super) module: Vec<String>,
@@ -62,6 +63,8 @@ struct Told {
     status: ClusterStatus,
     record: Record,
     executed: Executed,
+    /// Which replicas run modules that are not among those that are tried, in words; nothing where modules were asked for by name.
+    untried: Option<String>,
 }
 
 /// The requests up to the place, executed again.
@@ -73,7 +76,7 @@ struct Again {
 
 /// Runs the command.
 pub fn run(args: ShrinkArgs) -> anyhow::Result<ExitCode> {
-    let told = block_on(ask(&args))?;
+    let mut told = block_on(ask(&args))?;
     let config = config_of(&args.connect)?;
     let limits = config.as_ref().map_or_else(SandboxLimits::default, sandbox_limits);
     let engine = Engine::new(limits)?;
@@ -81,7 +84,8 @@ pub fn run(args: ShrinkArgs) -> anyhow::Result<ExitCode> {
     let subjects: Vec<Subject> =
         named.iter().map(|(name, _)| Subject::load(&engine, name)).collect::<anyhow::Result<_>>()?;
     if args.module.is_empty() {
-        warn_of_unknown_modules(&told.status, &subjects);
+        told.untried = untried(&told.status, &subjects);
+        told.untried.iter().for_each(|words| eprintln!("dsms: {words}"));
     }
     let again = execute_again(&told.executed.requests, &subjects);
     let differing: Vec<usize> = again.last.differing().collect();
@@ -164,7 +168,7 @@ async fn ask(args: &ShrinkArgs) -> anyhow::Result<Told> {
             "#{place} was forgotten while the history was fetched; it is the rate of requests that makes the ledger forget"
         );
     }
-    Ok(Told { status, record, executed })
+    Ok(Told { status, record, executed, untried: None })
 }
 
 /// The orders up to this place, as far as the ledger holds them.
@@ -223,18 +227,19 @@ fn named_modules(asked: &[String], config: Option<&ClusterConfig>) -> anyhow::Re
     Ok(named)
 }
 
-/// A file may have been written anew since the cluster was started.
-fn warn_of_unknown_modules(status: &ClusterStatus, subjects: &[Subject]) {
-    for node in &status.nodes {
-        let Some(digest) = node.progress.and_then(|progress| progress.module) else { continue };
-        if !subjects.iter().any(|subject| subject.digest() == digest) {
-            eprintln!(
-                "dsms: {} runs the module {}, which is none of those that are tried here",
-                node.node,
-                digest.short()
-            );
-        }
-    }
+/// A module may have come in a swap, or its file may have been written anew since the cluster was started.
+fn untried(status: &ClusterStatus, subjects: &[Subject]) -> Option<String> {
+    let is_tried = |digest: &Digest| subjects.iter().any(|subject| subject.digest() == *digest);
+    let running = status.nodes.iter().filter_map(|node| Some((node.node, node.progress?.module?)));
+    let untried: Vec<String> = running
+        .filter(|(_, digest)| !is_tried(digest))
+        .map(|(node, digest)| format!("{node} runs the module {}", digest.short()))
+        .collect();
+    let whose = if untried.len() == 1 { "is not the one" } else { "are not those" };
+    let words = || {
+        format!("{}, which {whose} of the configuration: give its file, as in --module FILE.wasm", untried.join(", "))
+    };
+    (!untried.is_empty()).then(words)
 }
 
 fn execute_again(requests: &[PastRequest], subjects: &[Subject]) -> Again {
@@ -398,7 +403,7 @@ fn released_otherwise(told: &Told, again: &Again) -> bool {
 
 /// Why a difference may not show.
 fn reasons(told: &Told) -> String {
-    let Told { record, executed, .. } = told;
+    let Told { record, executed, untried, .. } = told;
     if executed.unknown > 0 {
         return format!(
             "The beginning is missing: {} of the places before #{} are not known, since the ledger keeps {LEDGER_LEN_MAX} at most, so \
@@ -408,6 +413,9 @@ fn reasons(told: &Told) -> String {
     }
     if !replies_differ(record) {
         return "The replicas did not differ there either.".to_owned();
+    }
+    if let Some(words) = untried {
+        return format!("Not every module was tried: {words}.");
     }
     "So it was not the module's code alone: a fault that was injected, a state that was corrupt, a life of the replica that had begun \
      later, or a module that goes by the order's time, which is not recorded."
