@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::deadline::Deadline;
-use super::finding::{Finding, Kind, fault_words};
+use super::finding::{Finding, Kind, difference, fault_words};
 use super::histories::drawn;
 use super::report::Examined;
 use super::subject::Scope;
@@ -24,6 +24,10 @@ const REQUESTS_LEN: usize = 2_000;
 
 /// Holdings of the markets that are imported and exported, smaller ones first.
 const HOLDINGS: [usize; 2] = [1_000, 10_000];
+
+/// Holdings of a market that shows whether a module can import and export any at all. One that cannot is reported by
+/// other examinations; whatever fails at a larger market does so because of its size.
+const HOLDINGS_FEW: usize = 10;
 
 /// A module may cost this part of a limit without a warning.
 const SHARE_OF_LIMIT_MAX: f64 = 0.25;
@@ -89,8 +93,8 @@ pub struct StateCost {
     pub memory_bytes: u64,
 }
 
-/// Measures what calls cost. Faults are for other examinations to report, unless it is the size of a market that causes
-/// them.
+/// Measures what calls cost. What goes wrong is for other examinations to report, unless it is the size of a market that
+/// causes it.
 pub(super) fn cost(scope: &mut Scope, module: &LoadedModule) -> (Examined, Option<Cost>) {
     let limits = *module.limits();
     let mut cost = Cost {
@@ -101,19 +105,18 @@ pub(super) fn cost(scope: &mut Scope, module: &LoadedModule) -> (Examined, Optio
     };
     scope.progress(0, 1 + HOLDINGS.len() as u64);
     measure_requests(scope, module, &mut cost);
-    for (holdings, done) in HOLDINGS.into_iter().zip(1..) {
-        scope.progress(done, 1 + HOLDINGS.len() as u64);
-        if scope.is_over() {
-            break;
-        }
-        match measure_state(module, holdings) {
-            Ok(Some(state)) => cost.states.push(state),
-            Ok(None) => break,
-            Err((call, fault)) => {
-                if is_for_want(&fault) {
-                    scope.examined.findings.push(too_small(holdings, call, &fault));
-                }
+    if measure_state(module, HOLDINGS_FEW).is_ok() {
+        for (holdings, done) in HOLDINGS.into_iter().zip(1..) {
+            scope.progress(done, 1 + HOLDINGS.len() as u64);
+            if scope.is_over() {
                 break;
+            }
+            match measure_state(module, holdings) {
+                Ok(state) => cost.states.push(state),
+                Err(finding) => {
+                    scope.examined.findings.push(*finding);
+                    break;
+                }
             }
         }
     }
@@ -164,25 +167,42 @@ fn operation_cost(operation: &str, calls: Vec<(u64, Duration)>) -> OperationCost
     }
 }
 
-/// Nothing if the module refuses the state; a fault with the call that ended in it.
-fn measure_state(module: &LoadedModule, holdings: usize) -> Result<Option<StateCost>, (&'static str, GuestFault)> {
+/// What a market of this size costs, or what goes wrong with it.
+fn measure_state(module: &LoadedModule, holdings: usize) -> Result<StateCost, Box<Finding>> {
     let state = market_of(holdings);
-    let mut instance = module.instantiate().map_err(|fault| ("an instantiation", fault))?;
+    let mut instance = module.instantiate().map_err(|fault| failed(holdings, "an instantiation", &fault))?;
     let (imported, import_took) = timed(|| instance.import_state(&state));
-    if imported.map_err(|fault| ("import-state", fault))?.is_err() {
-        return Ok(None);
-    }
+    is_imported(holdings, imported)?;
     let import_fuel = instance.fuel_of_last_call();
     let (exported, export_took) = timed(|| instance.export_state());
-    exported.map_err(|fault| ("export-state", fault))?;
-    Ok(Some(StateCost {
+    is_exported(holdings, &state, exported)?;
+    Ok(StateCost {
         holdings,
         import_fuel,
         import_milliseconds: import_took.as_secs_f64() * 1e3,
         export_fuel: instance.fuel_of_last_call(),
         export_milliseconds: export_took.as_secs_f64() * 1e3,
         memory_bytes: instance.memory_bytes(),
-    }))
+    })
+}
+
+fn is_imported(holdings: usize, imported: Result<Result<(), String>, GuestFault>) -> Result<(), Box<Finding>> {
+    imported.map_err(|fault| failed(holdings, "import-state", &fault))?.map_err(|refusal| {
+        let finding = Finding::failure(Kind::ImportRefused, format!("a market of {holdings} holdings is imported"));
+        Box::new(finding.told("an import, as of a smaller one", format!("refused: {refusal}")))
+    })
+}
+
+fn is_exported(
+    holdings: usize,
+    state: &MarketState,
+    exported: Result<MarketState, GuestFault>,
+) -> Result<(), Box<Finding>> {
+    let exported = exported.map_err(|fault| failed(holdings, "export-state", &fault))?;
+    difference(state, &exported).map_or(Ok(()), |(expected, given)| {
+        let rule = format!("a market of {holdings} holdings is exported as it was imported");
+        Err(Box::new(Finding::failure(Kind::WrongStateAfterImport, rule).told(expected, given)))
+    })
 }
 
 /// A market of fifty shares that equally many buyers hold.
@@ -222,13 +242,15 @@ fn is_for_want(fault: &GuestFault) -> bool {
     )
 }
 
-fn too_small(holdings: usize, call: &str, fault: &GuestFault) -> Finding {
+/// A call at a market of this size ended in a fault. That the limits are too small for the largest one is only a warning.
+fn failed(holdings: usize, call: &str, fault: &GuestFault) -> Box<Finding> {
     let rule = format!("a market of {holdings} holdings is within the limits");
-    let finding = match holdings == HOLDINGS[0] {
-        true => Finding::failure(Kind::Fault, rule),
-        false => Finding::warning(Kind::NearBudget, rule),
+    let finding = match (is_for_want(fault), holdings > HOLDINGS[0]) {
+        (true, true) => Finding::warning(Kind::NearBudget, rule),
+        (true, false) => Finding::failure(Kind::Fault, rule),
+        (false, _) => Finding::failure(Kind::Fault, format!("a market of {holdings} holdings is borne")),
     };
-    finding.told(format!("an answer to {call}"), fault_words(fault))
+    Box::new(finding.told(format!("an answer to {call}"), fault_words(fault)))
 }
 
 fn warnings(cost: &Cost) -> Vec<Finding> {
@@ -287,6 +309,7 @@ fn timed<T>(run: impl FnOnce() -> T) -> (T, Duration) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::finding::Weight;
     use super::*;
     use crate::native::NativeMarket;
 
@@ -297,6 +320,27 @@ mod tests {
             assert_eq!((state.holdings.len(), state.check_invariants()), (holdings, Ok(())));
             assert_eq!(NativeMarket::new().import_state(&state), Ok(Ok(())));
         }
+    }
+
+    #[test]
+    fn what_goes_wrong_with_a_large_market_alone_is_found() {
+        let state = market_of(20);
+        let found = |result: Result<(), Box<Finding>>| result.err().map(|finding| (finding.kind, finding.weight));
+        let trap = || GuestFault::Trap("out of bounds".to_owned());
+        let want = || GuestFault::StackOverflow;
+        let [few, many] = HOLDINGS;
+        assert_eq!(found(is_imported(few, Ok(Ok(())))), None);
+        let refused = is_imported(few, Ok(Err("too many".to_owned())));
+        assert_eq!(found(refused), Some((Kind::ImportRefused, Weight::Failure)));
+        assert_eq!(found(is_imported(many, Err(trap()))), Some((Kind::Fault, Weight::Failure)));
+        assert_eq!(found(is_imported(few, Err(want()))), Some((Kind::Fault, Weight::Failure)));
+        assert_eq!(found(is_imported(many, Err(want()))), Some((Kind::NearBudget, Weight::Warning)));
+        assert_eq!(found(is_exported(many, &state, Ok(state.clone()))), None);
+        let mut cut = state.clone();
+        cut.holdings.pop();
+        let lost = is_exported(many, &state, Ok(cut));
+        assert_eq!(found(lost), Some((Kind::WrongStateAfterImport, Weight::Failure)));
+        assert_eq!(found(is_exported(few, &state, Err(trap()))), Some((Kind::Fault, Weight::Failure)));
     }
 
     #[test]

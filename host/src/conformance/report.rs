@@ -179,6 +179,11 @@ impl Starting {
 }
 
 impl Examined {
+    /// Whether there was time for any of it.
+    pub fn was_begun(&self) -> bool {
+        self.histories > 0 || self.is_complete
+    }
+
     pub(super) fn new(examination: Examination) -> Examined {
         Examined { examination, is_complete: true, histories: 0, requests: 0, milliseconds: 0.0, findings: Vec::new() }
     }

@@ -90,14 +90,22 @@ fn tenths(name: &str, max: u32, check: &Report, examined: &Examined) -> (u32, St
         name => {
             let made = check.examinations.iter().find(|made| made.examination.name() == name);
             match made {
-                Some(made) if made.histories > 0 || made.is_complete => {
-                    let failures = made.findings.iter().filter(|finding| is_failure(finding)).count();
+                Some(made) if made.was_begun() => {
+                    let failures = findings_of(check, name).filter(|finding| is_failure(finding)).count();
                     (if failures == 0 { max * 10 } else { 0 }, format!("{failures} failures"))
                 }
                 _ => (0, "not examined: out of time".to_owned()),
             }
         }
     }
+}
+
+/// What was found that belongs to an item. Large markets, which go in and out while the cost is measured, are a matter of the state.
+pub fn findings_of<'a>(check: &'a Report, item: &'a str) -> impl Iterator<Item = &'a Finding> {
+    let belongs = move |made: Examination| {
+        made.name() == item || (made == Examination::Cost && item == Examination::RoundTrip.name())
+    };
+    check.examinations.iter().filter(move |made| belongs(made.examination)).flat_map(|made| &made.findings)
 }
 
 fn in_proportion(max: u32, part: u64, whole: u64) -> u32 {
@@ -164,6 +172,9 @@ mod tests {
         sample::add_finding(&mut examined, Examination::Determinism, Kind::DependsOnTime);
         let score = Score::of(&examined);
         assert_eq!((item(&score, "determinism").points, item(&score, "random-histories").points), (0.0, 15.0));
+        sample::add_finding(&mut examined, Examination::Cost, Kind::ImportRefused);
+        let score = Score::of(&examined);
+        assert_eq!((item(&score, "round-trip").points, item(&score, "refused-input").points), (0.0, 3.0));
         let clusters = examined.clusters.as_mut().unwrap();
         (clusters.runs, clusters.held) = (20, 15);
         assert_eq!(item(&Score::of(&examined), "clusters").points, 3.7);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::escape::line;
 use super::junit::finding_text;
 use crate::grading::Grade;
+use crate::grading::score::findings_of;
 
 /// Findings that are told for one item at most.
 const TOLD_MAX: usize = 5;
@@ -39,8 +40,7 @@ pub fn value(grade: &Grade) -> Value {
 
 fn output(grade: &Grade, item: &str, why: &str) -> String {
     let mut told = vec![why.to_owned()];
-    let made = grade.examined.check.iter().flat_map(|check| &check.examinations);
-    let findings = made.filter(|made| made.examination.name() == item).flat_map(|made| &made.findings);
+    let findings = grade.examined.check.iter().flat_map(|check| findings_of(check, item));
     told.extend(findings.take(TOLD_MAX).map(finding_text));
     if let (Some(clusters), "clusters") = (&grade.examined.clusters, item) {
         told.extend(clusters.broken.iter().map(|run| format!("seed {}: {}", run.seed, run.words)));
