@@ -20,9 +20,14 @@ pub fn read_module(engine: &Engine, path: &Path) -> Result<Vec<u8>, LoadError> {
     }
 }
 
-/// Says that a large module is being compiled.
+/// That a large module is being compiled. With one processor a MiB takes some seconds, and an interpreter has many.
+pub fn compiling_words(len: usize) -> String {
+    format!("compiling a module of {} MiB, once for all; that may take half a minute", len >> 20)
+}
+
+/// Says so.
 pub fn tell_of_compiling(len: usize) {
-    eprintln!("dsms: compiling a module of {} MiB, once for all; that takes some seconds", len >> 20);
+    eprintln!("dsms: {}", compiling_words(len));
 }
 
 /// Loads a module: a .wasm file, or the embedded one. Says so when it had to be compiled, which may take a while.

@@ -105,8 +105,7 @@ impl Saving<'_> {
     fn command(&self, examination: Examination, number: usize, finding: &Finding) -> anyhow::Result<String> {
         let module = shell_word(self.module);
         if finding.replay.is_empty() {
-            let CheckArgs { seed, .. } = self.args;
-            return Ok(format!("dsms check {module} --only {} --seed {seed}", examination.name()));
+            return Ok(format!("dsms check {module} --only {} {}", examination.name(), self.options()));
         }
         let directory = self.directory();
         let file = directory.join(format!("{}-{number}.toml", examination.name()));
@@ -115,6 +114,16 @@ impl Saving<'_> {
             .and_then(|()| std::fs::write(&file, text))
             .with_context(|| format!("cannot write {}; choose another directory with --out DIR", file.display()))?;
         Ok(format!("dsms replay {} --module {module}", shell_word(&file)))
+    }
+
+    /// The options that decide what is drawn and how much of it, as far as they are not those by default.
+    fn options(&self) -> String {
+        let CheckArgs { seed, time, requests, .. } = *self.args;
+        let usual = Options::default();
+        let more = |is_given: bool, words: String| if is_given { words } else { String::new() };
+        format!("--seed {seed}")
+            + &more(requests != usual.requests_max, format!(" --requests {requests}"))
+            + &more(time != usual.time.as_secs(), format!(" --time {time}"))
     }
 
     fn directory(&self) -> PathBuf {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::cli::module::compiling_words;
 use crate::conformance::{Examination, Progress};
 use crate::protocol::time::Instant;
 use crate::runtime::clock::Clock;
@@ -34,7 +35,7 @@ impl Shown {
     pub(super) fn show(&mut self, progress: Progress) {
         let now = self.clock.now();
         let (examination, words) = match progress {
-            Progress::Loading => (None, format!("compiling {} KiB", self.file_bytes / 1024)),
+            Progress::Loading => (None, compiling_words(self.file_bytes)),
             Progress::Examining { examination, done, of } => {
                 (Some(examination), format!("{}: {done} of {of}", examination.name()))
             }

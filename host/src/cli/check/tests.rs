@@ -79,5 +79,13 @@ fn a_finding_is_told_with_the_command_that_shows_it_again() {
     assert_eq!(history.requests, [past]);
     finding.replay.clear();
     let command = saving.command(Examination::Determinism, 1, &finding).unwrap();
+    assert_eq!(command, "dsms check 'my replica.wasm' --only determinism --seed 1 --requests 1000 --time 60");
+    let usual = Options::default();
+    let args = CheckArgs {
+        time: usual.time.as_secs(),
+        requests: usual.requests_max,
+        ..self::args(&args.module, directory.path())
+    };
+    let command = Saving { args: &args, ..saving }.command(Examination::Determinism, 1, &finding).unwrap();
     assert_eq!(command, "dsms check 'my replica.wasm' --only determinism --seed 1");
 }

@@ -62,7 +62,7 @@ impl Text {
         contract.exports.iter().for_each(|name| self.good(format!("exports {name}")));
         contract.violations.iter().for_each(|violation| self.bad(violation.clone()));
         for name in &contract.ignored_exports {
-            self.line(format!("  exports {name}, which the contract does not know: ignored"));
+            self.line(format!("  exports `{name}` as well, which the contract does not know: ignored"));
         }
         for import in &contract.imports {
             match &import.refused {
@@ -74,6 +74,10 @@ impl Text {
 
     fn examined(&mut self, examined: &Examined, seed: u64) {
         let Examined { examination, is_complete, histories, requests, milliseconds, findings } = examined;
+        if !examined.was_begun() {
+            return self
+                .line(format!("  {}: not examined, for want of time; --time SECONDS gives more", examination.name()));
+        }
         let took = format!("{:.1} s", milliseconds / 1000.0);
         let cut = if *is_complete { "" } else { ", as many as fit into the time" };
         let done = match examination {
