@@ -111,8 +111,8 @@ impl Default for Options {
 }
 
 /// What is being done, for who waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Progress<'a> {
     /// The module is compiled, or read from the cache.
     Loading,
     /// An examination goes on.
@@ -124,6 +124,8 @@ pub enum Progress {
         /// Of so many.
         of: u64,
     },
+    /// An examination is over. This is known so far, and counts even if the next one never ends.
+    Examined(&'a Report),
 }
 
 /// Examines the module with these bytes; `name` is what the report calls it.
@@ -179,5 +181,7 @@ fn examine_loaded(module: &LoadedModule, options: &Options, progress: &mut dyn F
             }
         };
         report.examinations.push(examined);
+        report.judge();
+        progress(Progress::Examined(report));
     }
 }

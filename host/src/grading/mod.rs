@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::conformance::{Deadline, Examination, Options, Report, examine};
+use crate::conformance::{Deadline, Examination, Options, Progress, Report, examine};
 use crate::sandbox::Engine;
 use crate::simulation::panics::quietly;
 
@@ -52,7 +52,7 @@ impl Settings {
     }
 }
 
-/// A part of an examination, as the child tells it: one JSON object a line.
+/// A part of an examination, as the child tells it: one JSON object a line. One that is told again replaces the one before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
@@ -139,6 +139,12 @@ impl Grade {
         }
     }
 
+    /// Whether it may be recommended as a replica: it was asked the whole common history, and never failed so that it could not go on.
+    pub fn is_fit(&self) -> bool {
+        let is_whole = |answers: &Answers| answers.asked == answers.of && answers.stopped.is_none();
+        self.examined.ended == Ended::Whole && self.examined.answers.as_ref().is_some_and(is_whole)
+    }
+
     /// Whether every golden rule and every request of the common history had its turn.
     fn is_all_examined(&self) -> bool {
         let golden = self.examined.check.iter().flat_map(|check| &check.examinations);
@@ -147,10 +153,14 @@ impl Grade {
     }
 }
 
-/// Examines the module with these bytes in this process, and tells of each part when it is done.
+/// Examines the module with these bytes in this process, and tells of each part when it is done; of the check, whenever more is known.
 pub fn examine_one(engine: &Engine, name: &str, bytes: &[u8], settings: &Settings, tell: &mut dyn FnMut(Part)) {
     let options = Options { seed: settings.seed, time: settings.part(40, 20), ..Options::default() };
-    let report = examine(engine, name, bytes, &options, &mut |_| {});
+    let report = examine(engine, name, bytes, &options, &mut |progress| {
+        if let Progress::Examined(report) = progress {
+            tell(Part::Check(Box::new(report.clone())));
+        }
+    });
     let runs = score::not_running(&report).is_none();
     tell(Part::Check(Box::new(report)));
     let Some(module) = runs.then(|| engine.load(bytes).ok()).flatten() else { return };
@@ -162,4 +172,25 @@ pub fn examine_one(engine: &Engine, name: &str, bytes: &[u8], settings: &Setting
 
     let until = Deadline::after(settings.part(15, 10));
     tell(Part::Clusters(quietly(|| clusters::run(&module, settings.seed, &|| until.is_over()))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::{SandboxLimits, reference_module};
+
+    #[test]
+    fn what_the_check_has_found_out_is_told_before_it_is_over() {
+        let engine = Engine::with_cache_dir(SandboxLimits::default(), None).unwrap();
+        let settings = Settings { seed: 1, time_s: 60, requests: 100 };
+        let (mut made, mut others) = (Vec::new(), Vec::new());
+        examine_one(&engine, "reference", reference_module(), &settings, &mut |part| match part {
+            Part::Check(report) => made.push((report.good, report.examinations.len())),
+            Part::Answers(answers) => others.push(answers.asked),
+            Part::Clusters(clusters) => others.push(clusters.runs as u32),
+        });
+        let len = Examination::names().len();
+        assert_eq!(made, (1..=len).chain([len]).map(|len| (true, len)).collect::<Vec<_>>());
+        assert!(others.len() == 2 && others[0] == 100, "{others:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Examined, FORMAT, Settings};
+use super::{Ended, Examined, FORMAT, Settings};
 
 /// A file cannot be written: which, and why.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +33,13 @@ pub fn keep(directory: &Path, examined: &Examined) -> Result<(), WriteError> {
     write(&place(directory, &examined.digest), &text)
 }
 
-/// The kept result of this module, if it was examined like this. A file that cannot be read is none.
+/// The kept result of this module, if it was examined like this. A file that cannot be read is none, nor is the result of a process that
+/// failed: that may have been the machine's doing.
 pub fn kept(directory: &Path, digest: &str, settings: &Settings) -> Option<Examined> {
     let text = fs::read_to_string(place(directory, digest)).ok()?;
     let examined: Examined = serde_json::from_str(&text).ok()?;
     let is_meant = examined.format == FORMAT && examined.digest == digest && examined.settings == *settings;
-    is_meant.then_some(examined)
+    (is_meant && !matches!(examined.ended, Ended::Failed(_))).then_some(examined)
 }
 
 #[cfg(test)]
@@ -56,6 +57,9 @@ mod tests {
         assert_eq!(kept(directory.path(), digest, &settings).as_ref(), Some(&examined));
         assert_eq!(kept(directory.path(), digest, &Settings { seed: settings.seed + 1, ..settings }), None);
         assert_eq!(kept(directory.path(), &"0".repeat(64), &settings), None);
+        let failed = Examined { ended: Ended::Failed("killed".to_owned()), ..examined.clone() };
+        keep(directory.path(), &failed).unwrap();
+        assert_eq!(kept(directory.path(), digest, &settings), None, "it is tried again");
         fs::write(place(directory.path(), digest), "{").unwrap();
         assert_eq!(kept(directory.path(), digest, &settings), None, "half a file is none");
     }

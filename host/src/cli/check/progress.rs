@@ -39,6 +39,7 @@ impl Shown {
             Progress::Examining { examination, done, of } => {
                 (Some(examination), format!("{}: {done} of {of}", examination.name()))
             }
+            Progress::Examined(_) => return,
         };
         // How long the module takes to compile is not known before; a large one takes longer than a moment.
         let is_early = now.since(self.began_at) < SHOWN_AFTER;

@@ -81,7 +81,10 @@ pub(super) fn cases(grade: &Grade, rules: &[GoldenRule]) -> Vec<(String, Case)> 
     }
     for name in Examination::names().into_iter().filter(|name| *name != Examination::Golden.name()) {
         let case = match of(name) {
-            Some(made) => made.findings.iter().find(|finding| is_failure(finding)).map_or(Case::Passed, failed),
+            Some(made) if made.was_begun() => {
+                made.findings.iter().find(|finding| is_failure(finding)).map_or(Case::Passed, failed)
+            }
+            Some(_) => Case::Skipped("out of time".to_owned()),
             None => skipped(),
         };
         cases.push((name.to_owned(), case));
@@ -89,6 +92,10 @@ pub(super) fn cases(grade: &Grade, rules: &[GoldenRule]) -> Vec<(String, Case)> 
     let answers = match &examined.answers {
         None => skipped(),
         Some(answers) => match &answers.first {
+            None if answers.asked < answers.of => Case::Skipped(format!(
+                "out of time after {} of {} requests, all of them right",
+                answers.asked, answers.of
+            )),
             None => Case::Passed,
             Some(first) => Case::Failed(
                 format!("{} of {} requests failed, the first at #{}", answers.failures.len(), answers.asked, first.at),
@@ -138,5 +145,17 @@ mod tests {
         let per_module = golden_rules().len() + 8;
         assert_eq!(text.matches("<testcase ").count(), grades.len() * per_module);
         assert!(text.contains("<failure message=") && text.contains("<error message=\"out of time\"/>"), "{text}");
+    }
+
+    #[test]
+    fn what_there_was_no_time_for_has_not_passed() {
+        let mut examined = sample::examined();
+        let made = &mut examined.check.as_mut().unwrap().examinations;
+        let determinism = made.iter_mut().find(|made| made.examination == Examination::Determinism).unwrap();
+        (determinism.histories, determinism.is_complete) = (0, false);
+        examined.answers.as_mut().unwrap().asked = 40;
+        let cases = cases(&Grade::new("late".to_owned(), examined), &[]);
+        let skipped = cases.iter().filter(|(_, case)| matches!(case, Case::Skipped(_))).map(|(name, _)| &**name);
+        assert_eq!(skipped.collect::<Vec<_>>(), ["determinism", "common history"]);
     }
 }

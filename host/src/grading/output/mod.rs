@@ -24,7 +24,7 @@ pub struct Class<'a> {
     pub asked: Vec<usize>,
     /// How often two of them fail together.
     pub matrix: Vec<Vec<Cell>>,
-    /// The best three.
+    /// The best three of those that are fit to be replicas.
     pub trio: Option<Trio>,
 }
 
@@ -38,13 +38,16 @@ impl<'a> Class<'a> {
                 failing.push(Failing::new(&grade.name, &grade.examined.digest, grade.score.points, answers));
             }
         }
-        Class { settings, grades, asked, matrix: matrix(&failing), trio: best_trio(&failing) }
+        let with_places = asked.iter().zip(&failing);
+        let fit: Vec<Failing> =
+            with_places.filter(|(place, _)| grades[**place].is_fit()).map(|(_, one)| one.clone()).collect();
+        Class { settings, grades, asked, matrix: matrix(&failing), trio: best_trio(&fit) }
     }
 
     /// The best three, and what would become of their cluster, in a sentence.
     pub fn trio_words(&self) -> String {
         match &self.trio {
-            None => "no best trio: fewer than three different modules could be run".to_owned(),
+            None => "no best trio: fewer than three different modules could be asked the whole history".to_owned(),
             Some(trio) => format!(
                 "best trio: {}: of {} requests {} answered wrongly by two alike, {} without a quorum, {} failures in all",
                 trio.modules.join(", "),
@@ -53,6 +56,36 @@ impl<'a> Class<'a> {
                 trio.no_quorum,
                 trio.failures
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grading::{Ended, Examined};
+
+    #[test]
+    fn a_module_that_was_not_examined_to_the_end_is_in_no_trio() {
+        let grade = |name: &str, change: fn(&mut Examined)| {
+            let mut examined = sample::examined();
+            examined.digest = name.repeat(64);
+            change(&mut examined);
+            Grade::new(name.to_owned(), examined)
+        };
+        let changes: [fn(&mut Examined); 4] = [
+            |examined| examined.ended = Ended::OutOfTime,
+            |examined| examined.ended = Ended::Failed("killed".to_owned()),
+            |examined| examined.answers.as_mut().unwrap().asked = 40,
+            |examined| examined.answers.as_mut().unwrap().stopped = Some("it refuses the state".to_owned()),
+        ];
+        for change in changes {
+            let grades = [grade("a", change), grade("b", |_| {}), grade("c", |_| {}), grade("d", |_| {})];
+            let class = Class::new(sample::SETTINGS, &grades);
+            assert_eq!(class.trio.as_ref().map(|trio| trio.modules.concat()), Some("bcd".to_owned()));
+            assert_eq!(class.matrix.len(), 4, "it is compared all the same");
+            let class = Class::new(sample::SETTINGS, &grades[..3]);
+            assert!(class.trio_words().starts_with("no best trio"), "{}", class.trio_words());
         }
     }
 }
