@@ -193,8 +193,11 @@ impl<'a> Scope<'a> {
         };
         let is_alike = |other: &Given| other.is_err() == given.is_err();
         let mut shortest = self.shorten(before, |list| differs(list).is_some_and(|(_, other)| is_alike(&other)));
-        // A module that differs from run to run may not differ now.
-        let (expected, given) = differs(&shortest.requests).unwrap_or_else(|| (expected_last(requests), given.clone()));
+        let (expected, given) = differs(&shortest.requests).unwrap_or_else(|| {
+            // It differs from run to run: what was seen is told as it was.
+            shortest = Shortest { requests: before.to_vec(), is_shortest: false };
+            (expected_last(requests), given.clone())
+        });
         shortest.requests.push(*last);
         let kind = if given.is_err() { Kind::Fault } else { Kind::WrongAnswer };
         Finding {
@@ -209,4 +212,53 @@ impl<'a> Scope<'a> {
 fn expected_last(requests: &[PastRequest]) -> Outcome {
     let (last, before) = requests.split_last().expect("there is a request");
     expected(&mut reference_after(before), last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::histories::past;
+    use crate::market::{Context, MarketState, Request, parse_request};
+
+    /// The reference market, except that it may answer everything wrongly.
+    struct Moody {
+        market: NativeMarket,
+        is_wrong: bool,
+    }
+
+    impl Module for Moody {
+        fn execute(&mut self, context: Context, request: &Request) -> Result<Outcome, GuestFault> {
+            let outcome = self.market.execute(context, request)?;
+            Ok(if self.is_wrong { Outcome::Swapped { units: 77 } } else { outcome })
+        }
+
+        fn export_state(&mut self) -> Result<MarketState, GuestFault> {
+            self.market.export_state()
+        }
+
+        fn import_state(&mut self, state: &MarketState) -> Result<Result<(), String>, GuestFault> {
+            self.market.import_state(state)
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_module_that_differs_from_run_to_run_belongs_together() {
+        let lines = ["NYKA1001 add-share NYKM100925 Equity 5", "NYKB1001 purchase-share NYKM100925 Equity 2"];
+        let last = "NYKB1001 get-shares";
+        let request = |line: &str| parse_request(&line.split(' ').collect::<Vec<_>>()).unwrap();
+        let requests: Vec<PastRequest> = past([lines[0], lines[1], last].into_iter().map(request), 1).collect();
+        // So many instances are wrong, while the history is shortened, and all others are right.
+        for wrong_len in 0..6 {
+            let started = Cell::new(0);
+            let subject = Subject::new(|_| {
+                started.set(started.get() + 1);
+                Ok(Box::new(Moody { market: NativeMarket::new(), is_wrong: started.get() <= wrong_len }))
+            });
+            let mut progress = |_: Progress| {};
+            let mut scope = Scope::alone(&subject, Examination::Golden, &Options::default(), &mut progress);
+            let finding = scope.wrong_answer("rule", &requests, &Ok(Outcome::Swapped { units: 77 }));
+            let expected = expected_last(&finding.replay).to_json().to_string();
+            assert_eq!(finding.expected, expected, "{wrong_len} wrong: {:?}", finding.history);
+        }
+    }
 }
