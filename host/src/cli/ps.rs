@@ -20,7 +20,8 @@ use super::output::say;
 /// Show every node: its state, address, module, incarnation, how often it was wrong in a row, how far it is, and when it was last seen.
 ///
 /// A replica is voting, suspected (it owes a reply for too long), recovering or quarantined; silent when nothing is heard of its
-/// manager. RESTARTS counts how often its module was instantiated anew. Exit code 0 when every node is up, 1 when one is not.
+/// manager. RESTARTS counts how often a module was instantiated anew, to bring the replica back or in a swap. Exit code 0 when every node
+/// is up, 1 when one is not.
 #[derive(Debug, Args)]
 pub struct PsArgs {
     /// Print JSON: an object with the cluster's tolerances and one object for each node.
@@ -141,7 +142,7 @@ impl Row {
         ]
     }
 
-    /// How often the module was instantiated anew.
+    /// How often a module was instantiated anew: after a failure, for a new process, or in a swap.
     fn restarts(&self) -> Option<u32> {
         self.incarnation.map(|incarnation| incarnation.saturating_sub(1))
     }

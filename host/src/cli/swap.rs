@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::connect::{ConnectArgs, block_on, unexpected};
 use super::incident::absolute;
@@ -108,6 +109,8 @@ pub fn run(args: SwapArgs) -> anyhow::Result<ExitCode> {
 /// Has the module swapped and waits until that is over. Nothing, if the replica has it already.
 async fn swap(connect: &ConnectArgs, wanted: &Wanted, shadow_len: u64) -> anyhow::Result<Option<SwapStatus>> {
     let mut client = connect.client().await?;
+    // From here on, so that none is missed while an answer is waited for.
+    let mut interrupts = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let (replica, candidate) = (wanted.replica, wanted.candidate.clone());
     let Some(mut status) = ask(&mut client, SwapAsk::Begin { replica, candidate, shadow_len }).await? else {
         return Ok(None);
@@ -127,7 +130,7 @@ async fn swap(connect: &ConnectArgs, wanted: &Wanted, shadow_len: u64) -> anyhow
             });
         }
         let swap = status.swap;
-        let interrupted = tokio::time::timeout(LOOK_EVERY, tokio::signal::ctrl_c()).await.is_ok();
+        let interrupted = tokio::time::timeout(LOOK_EVERY, interrupts.recv()).await.is_ok();
         let next = if interrupted { SwapAsk::End { replica, swap } } else { SwapAsk::Look { replica, swap } };
         let Some(looked) = ask(&mut client, next).await? else { bail!("the front end has forgotten the swap") };
         looks_without_news = if looked.equal_len == status.equal_len { looks_without_news + 1 } else { 0 };

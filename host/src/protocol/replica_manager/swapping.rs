@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The shadow begins with a certified checkpoint, as a recovery does, and executes the log behind the replica, never ahead of it: so
-//! whatever is not replied to when the shadow takes over, the shadow replies to. Nothing of this delays the replica, which has its own
+//! whatever is not replied to when the shadow takes over, the shadow replies to. Only of a replica that executes nothing more, blocked or
+//! quarantined, does it get ahead, and nobody replies to the orders between. Nothing of this delays the replica, which has its own
 //! executor; its outcomes are compared by the front end, which alone knows what was released.
 
 use super::delivery::Execution;
@@ -66,8 +67,10 @@ impl ReplicaManager {
             Candidate::File { path, digest } => match self.config.modules.iter().position(|module| *module == digest) {
                 Some(module) => Shadow::Importing { module, begun: None },
                 None if self.config.modules.len() >= MODULES_LEN_MAX => {
-                    let words =
-                        format!("this replica manager holds {MODULES_LEN_MAX} modules already; restart it to go on");
+                    let words = format!(
+                        "this replica has had {MODULES_LEN_MAX} modules and keeps them all; end its process, which `dsms ps` names: the \
+                         next one begins with those of the configuration"
+                    );
                     return self.report_swap(id, Stage::Failed(words));
                 }
                 None => {
