@@ -22,12 +22,17 @@ fn on_a_signal_everything_ends_and_the_directory_is_free() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut cluster = Cluster::start(&[]);
         let pids = cluster.node_pids();
+        let status = cluster.run(&["status", "--check"]);
+        assert_eq!(String::from_utf8(status.stdout).unwrap(), "OK: 3 of 3 replicas vote\n");
         assert!(cluster.end_by(signal).success());
         // A process that is gone holds no port and no lock.
         pids.into_iter().for_each(wait_for_end);
         let after = cluster.run(&["ps"]);
         let words = String::from_utf8(after.stderr).unwrap();
         assert!(after.status.code() == Some(2) && words.contains("no cluster is running in this directory"), "{words}");
+        let status = cluster.run(&["status", "--check"]);
+        let words = String::from_utf8(status.stdout).unwrap();
+        assert!(status.status.code() == Some(3) && words.starts_with("UNKNOWN: no cluster is running"), "{words}");
     }
 }
 

@@ -8,6 +8,7 @@ mod faulty_modules;
 mod harness;
 mod load;
 
+mod backups;
 mod checking;
 mod clients;
 mod demo;

@@ -128,3 +128,29 @@ fn what_cannot_be_swapped_is_said_with_its_reason() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.contains("no module was replaced"), "{told}");
 }
+
+#[test]
+fn a_module_that_came_in_a_swap_is_there_after_all_processes_were_killed() {
+    let arguments = ["--durability", "os"];
+    let mut cluster = Cluster::start_durable(tempfile::tempdir().unwrap(), &arguments);
+    let module_of_replica_2 = |cluster: &Cluster| {
+        let ps: Value = serde_json::from_slice(&cluster.run(&["ps", "--json"]).stdout).unwrap();
+        let nodes = ps["nodes"].as_array().unwrap();
+        nodes.iter().find(|node| node["node"] == "replica-2").unwrap()["module_digest"].clone()
+    };
+    let configured = module_of_replica_2(&cluster);
+    let twin = twin(cluster.directory(), "twin");
+    let (lines, code) = swap(&cluster, &["replica-2", twin.to_str().unwrap(), "--shadow", "0"]);
+    assert_eq!((code, &lines[0]["swapped"]), (Some(0), &json!(true)), "{lines:?}");
+    let swapped = module_of_replica_2(&cluster);
+    assert_ne!(swapped, configured);
+    // Its own file is not needed any more.
+    std::fs::remove_file(twin).unwrap();
+    cluster.kill_all_and_start_again(&arguments);
+    assert_eq!(module_of_replica_2(&cluster), swapped);
+    let (lines, code) = swap(&cluster, &["replica-2", "--rollback"]);
+    assert_eq!((code, &lines[0]["swapped"]), (Some(0), &json!(true)), "{lines:?}");
+    cluster.kill_all_and_start_again(&arguments);
+    assert_eq!(module_of_replica_2(&cluster), configured);
+    cluster.equal_digest();
+}

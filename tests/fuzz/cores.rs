@@ -160,6 +160,7 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
         replicas_len: REPLICAS_LEN,
         tolerance: draw.pick(&TOLERANCES),
         modules: (0..1 + draw.below(3)).map(|module| Digest::of_bytes(&[module as u8])).collect(),
+        previous: None,
         suspicion: SuspicionPolicy::default(),
         recovery: RecoveryPolicy { checkpoint_every: 1 + draw.below(9) as u64, ..RecoveryPolicy::default() },
         process: 1,

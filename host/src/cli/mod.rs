@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod backup;
 mod bench;
 mod check;
 mod client;
@@ -23,6 +24,7 @@ mod replay;
 mod sh;
 mod shrink;
 mod sim;
+mod status;
 mod swap;
 mod up;
 mod watch;
@@ -52,6 +54,7 @@ enum Command {
     Client(client::ClientArgs),
     Sh(sh::ShArgs),
     Ps(ps::PsArgs),
+    Status(status::StatusArgs),
     Why(why::WhyArgs),
     Shrink(shrink::ShrinkArgs),
     Log(log::LogArgs),
@@ -67,6 +70,8 @@ enum Command {
     Sim(sim::SimArgs),
     Replay(replay::ReplayArgs),
     Bench(bench::BenchArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
 }
 
 /// Runs the command of this process's command line.
@@ -87,6 +92,7 @@ pub fn run() -> ExitCode {
         Command::Client(args) => client::run(args),
         Command::Sh(args) => sh::run(args),
         Command::Ps(args) => ps::run(args),
+        Command::Status(args) => status::run(args),
         Command::Why(args) => why::run(args),
         Command::Shrink(args) => shrink::run(args),
         Command::Log(args) => log::run(args),
@@ -101,6 +107,8 @@ pub fn run() -> ExitCode {
         Command::Sim(args) => sim::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Backup(args) => backup::run(args),
+        Command::Restore(args) => backup::restore(args),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("dsms: {error:#}");
@@ -121,13 +129,17 @@ mod tests {
     use super::*;
 
     /// Words that lead somewhere, so that more than the name of the command is tried.
-    const WORDS: [&str; 43] = [
+    const WORDS: [&str; 47] = [
         "up",
         "demo",
         "node",
         "client",
         "sh",
         "ps",
+        "status",
+        "backup",
+        "restore",
+        "--check",
         "why",
         "shrink",
         "swap",

@@ -1,18 +1,20 @@
 //! What a replica manager's process has of a disk: opens its files, tells what was wrong with them, and says so if it cannot.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::config::ClusterConfig;
+use crate::market::Digest;
 use crate::protocol::event::Event;
 use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
 use crate::protocol::record::Recovered;
 use crate::storage::files::identity::{ClusterId, Identity};
-use crate::storage::files::{FileStorage, OpenError, Owner};
+use crate::storage::files::{FileStorage, OpenError, Owner, directory_of};
 use crate::storage::{Opened, Storage};
 
+use super::kept_modules::KeptModules;
 use super::network::Network;
 use super::node::{NodeError, log};
 
@@ -26,22 +28,25 @@ const HELD_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a process that is about to end waits for the front end to hear why.
 const TELL_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Draws the number of a cluster.
+pub fn draw_cluster_id() -> std::io::Result<ClusterId> {
+    let mut drawn = [0; 16];
+    getrandom::fill(&mut drawn).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(ClusterId(drawn))
+}
+
 /// Has a data directory be this cluster's, or says why it cannot be.
 pub fn claim(config: &ClusterConfig, directory: &Path) -> Result<Identity, OpenError> {
-    let mut drawn = [0; 16];
-    let no_random = |error: getrandom::Error| OpenError::Io {
-        path: directory.display().to_string(),
-        error: std::io::Error::other(error.to_string()),
-    };
-    getrandom::fill(&mut drawn).map_err(no_random)?;
-    let wanted =
-        Identity { cluster: ClusterId(drawn), tolerance: config.tolerance, replicas_len: config.replicas.len() };
+    let no_random = |error| OpenError::Io { path: directory.display().to_string(), error };
+    let cluster = draw_cluster_id().map_err(no_random)?;
+    let wanted = Identity { cluster, tolerance: config.tolerance, replicas_len: config.replicas.len() };
     Identity::claim(directory, wanted)
 }
 
-/// Where one replica's manager keeps its files.
-fn directory_of(replica: ReplicaId, data: &Path) -> PathBuf {
-    data.join(replica.to_string())
+/// Where the manager of a replica keeps a module that a swap brings, if it is to keep anything. The configuration names this one first.
+pub(super) fn modules_of(config: &ClusterConfig, replica: ReplicaId, configured: Digest) -> Option<KeptModules> {
+    let data = config.data.as_ref()?;
+    Some(KeptModules::within(&directory_of(replica, &data.directory), configured))
 }
 
 /// What the manager of a replica writes to, if it is to write anything, and what an earlier process has written.

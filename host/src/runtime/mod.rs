@@ -9,6 +9,7 @@ pub mod executor;
 pub mod frames;
 pub mod guest_log;
 pub mod injection;
+pub mod kept_modules;
 pub mod log;
 pub mod network;
 pub mod node;

@@ -3,6 +3,7 @@
 //! Each loop turns the same way: wait for a datagram, a deadline, or what else the role listens to; take in all that is there;
 //! then send all that came of it, so that what arose in one turn shares datagrams.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -24,9 +25,10 @@ use super::connections::Connections;
 use super::data;
 use super::directory::{DirectoryError, read_key};
 use super::injection::Injection;
+use super::kept_modules::Beginning;
 use super::log::Log;
 use super::network::Network;
-use super::replica::ReplicaDriver;
+use super::replica::{Kept, ReplicaDriver};
 use super::stop::Stop;
 
 /// What a front end prints on standard output when every node has been heard of, followed by its client address.
@@ -119,19 +121,31 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
             }
             NodeId::ReplicaManager(replica) => {
                 let engine = Engine::new(sandbox_limits(&config))?;
-                let modules = load_modules(&engine, &config, replica)?;
+                let configured = load_modules(&engine, &config, replica)?;
+                let (storage, recovered) = data::open(&mut network, &config, replica).await?;
+                let kept = data::modules_of(&config, replica, configured[0].digest());
+                let Beginning { modules, previous, lost } = match &kept {
+                    Some(kept) => kept.begin_with(&engine, configured),
+                    None => Beginning { modules: configured, previous: None, lost: None },
+                };
+                if let Some(words) = lost {
+                    network.log.warn(format_args!(
+                        "the module that a swap has brought is lost, begins with the configured one: {words}"
+                    ));
+                }
                 network.log.info(format_args!("listening udp={address} module={}", modules[0].digest().short()));
                 let core_config = ReplicaManagerConfig {
                     replica,
                     replicas_len: config.replicas.len(),
                     tolerance: config.tolerance,
                     modules: modules.iter().map(LoadedModule::digest).collect(),
+                    previous,
                     suspicion: config.suspicion,
                     recovery: config.recovery,
                     process: std::process::id(),
                 };
-                let (storage, recovered) = data::open(&mut network, &config, replica).await?;
-                let driver = ReplicaDriver::new(network, core_config, engine, modules, storage, recovered);
+                let kept = Kept { storage, recovered, modules: kept };
+                let driver = ReplicaDriver::new(network, core_config, engine, modules, kept);
                 driver.run().await
             }
         }
@@ -154,9 +168,14 @@ pub fn sandbox_limits(config: &ClusterConfig) -> SandboxLimits {
 
 /// Loads a module from where the configuration says.
 pub fn load(engine: &Engine, source: &ModuleSource) -> Result<LoadedModule, LoadError> {
+    engine.load(&bytes_of(engine, source)?)
+}
+
+/// The bytes of a module.
+pub(super) fn bytes_of(engine: &Engine, source: &ModuleSource) -> Result<Cow<'static, [u8]>, LoadError> {
     match source {
-        ModuleSource::Reference => engine.load(reference_module()),
-        ModuleSource::File(path) => engine.load_file(path),
+        ModuleSource::Reference => Ok(Cow::Borrowed(reference_module())),
+        ModuleSource::File(path) => engine.read_module(path).map(Cow::Owned),
     }
 }
 

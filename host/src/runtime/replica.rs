@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::market::Digest;
 use crate::protocol::id::NodeId;
 use crate::protocol::message::Message;
 use crate::protocol::record::Recovered;
@@ -13,6 +14,7 @@ use crate::storage::Storage;
 use super::executor::{Answer, Executor};
 use super::guest_log::GuestLines;
 use super::injection::{Injected, ModuleFaults};
+use super::kept_modules::KeptModules;
 use super::network::Network;
 use super::node::{NodeError, log};
 use super::shadow::{Modules, Shadow, ShadowAnswer};
@@ -30,6 +32,17 @@ pub struct ReplicaDriver {
     guest_lines: GuestLines,
     /// Where what must outlive this process goes, if anything does.
     storage: Option<Box<dyn Storage>>,
+    kept_modules: Option<KeptModules>,
+}
+
+/// What outlives the processes of a replica manager.
+pub struct Kept {
+    /// Where records go, if anything is kept.
+    pub storage: Option<Box<dyn Storage>>,
+    /// What was recovered from there.
+    pub recovered: Recovered,
+    /// Where a module goes that a swap brings.
+    pub modules: Option<KeptModules>,
 }
 
 /// What one turn begins with.
@@ -50,9 +63,9 @@ impl ReplicaDriver {
         config: ReplicaManagerConfig,
         engine: Engine,
         modules: Vec<LoadedModule>,
-        storage: Option<Box<dyn Storage>>,
-        recovered: Recovered,
+        kept: Kept,
     ) -> ReplicaDriver {
+        let Kept { storage, recovered, modules: kept_modules } = kept;
         let core = ReplicaManager::new(config, recovered, network.now());
         let guest_lines = GuestLines::new(network.node(), network.clock());
         let faults = network.module_faults();
@@ -60,8 +73,8 @@ impl ReplicaDriver {
         let (sinks, around, own) = (guest_lines.sinks(), Arc::clone(&faults), modules.clone());
         let instantiate = move |module: usize| Ok(around.around(own.get(module).instantiate_with_log(sinks())?));
         let executor = Executor::start(instantiate, engine.limits().fuel_per_call, network.clock());
-        let shadow = Shadow::new(engine, modules, network.clock());
-        ReplicaDriver { core, network, executor, shadow, faults, guest_lines, storage }
+        let shadow = Shadow::new(engine, modules, kept_modules.clone(), network.clock());
+        ReplicaDriver { core, network, executor, shadow, faults, guest_lines, storage, kept_modules }
     }
 
     /// Turns until the process ends, which it has to when it cannot write what it must not forget: nothing that follows from that has
@@ -123,6 +136,13 @@ impl ReplicaDriver {
         self.drain(now);
     }
 
+    /// The next process begins with this module.
+    fn keep(&mut self, module: Digest) {
+        if let Some(Err(error)) = self.kept_modules.as_ref().map(|kept| kept.choose(module)) {
+            self.network.log.warn(format_args!("the module is not kept for the next process: {error}"));
+        }
+    }
+
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.core.poll_output() {
             match output {
@@ -147,8 +167,9 @@ impl ReplicaDriver {
                 }
                 Output::ExecuteShadow { swap, run } => self.shadow.execute(swap, run),
                 Output::Promote { swap, incarnation } => {
-                    if let Some(executor) = self.shadow.take(swap, incarnation, &self.faults) {
+                    if let Some((executor, module)) = self.shadow.take(swap, incarnation, &self.faults) {
                         self.executor = executor;
+                        self.keep(module);
                     }
                 }
                 Output::StopShadow { swap } => self.shadow.stop(swap),

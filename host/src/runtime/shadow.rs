@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::executor::{Answer, Executor, RunResults};
 use super::guest_log::GuestLines;
 use super::injection::{ASLEEP, ModuleFaults};
+use super::kept_modules::KeptModules;
 use super::node;
 use super::replica::ModuleExecutor;
 
@@ -57,6 +58,7 @@ pub enum ShadowAnswer {
 pub struct Shadow {
     engine: Engine,
     modules: Modules,
+    kept: Option<KeptModules>,
     clock: Clock,
     running: Option<Running>,
     loaded_out: mpsc::UnboundedSender<(SwapId, Result<LoadedModule, String>)>,
@@ -65,23 +67,25 @@ pub struct Shadow {
 
 struct Running {
     swap: SwapId,
+    /// The module's place in the list.
+    module: usize,
     executor: ModuleExecutor,
     /// The life that injected faults strike; they leave a shadow alone.
     life: Arc<AtomicU64>,
 }
 
 impl Shadow {
-    /// No shadow yet.
-    pub fn new(engine: Engine, modules: Modules, clock: Clock) -> Shadow {
+    /// No shadow yet. Modules that are loaded are kept, if there is where.
+    pub fn new(engine: Engine, modules: Modules, kept: Option<KeptModules>, clock: Clock) -> Shadow {
         let (loaded_out, loaded) = mpsc::unbounded_channel();
-        Shadow { engine, modules, clock, running: None, loaded_out, loaded }
+        Shadow { engine, modules, kept, clock, running: None, loaded_out, loaded }
     }
 
     /// Loads a module from a file, on a thread of its own: compiling may take long.
     pub fn load(&self, swap: SwapId, path: String, digest: Digest) {
-        let (engine, out) = (self.engine.clone(), self.loaded_out.clone());
+        let (engine, kept, out) = (self.engine.clone(), self.kept.clone(), self.loaded_out.clone());
         let body = move || {
-            let _nobody_waits = out.send((swap, load(&engine, &path, digest)));
+            let _nobody_waits = out.send((swap, load(&engine, kept.as_ref(), &path, digest)));
         };
         let thread = std::thread::Builder::new().name("loader".to_owned()).spawn(body);
         thread.expect("the system can start one more thread");
@@ -103,7 +107,7 @@ impl Shadow {
             move |module: usize| Ok(faults.around_shadow(modules.get(module).instantiate_with_log(sinks())?, &asleep));
         let mut executor = Executor::start(instantiate, self.engine.limits().fuel_per_call, self.clock);
         executor.begin(SHADOW_LIFE, module, state);
-        self.running = Some(Running { swap, executor, life });
+        self.running = Some(Running { swap, module, executor, life });
     }
 
     /// Hands the shadow a run.
@@ -119,17 +123,17 @@ impl Shadow {
         self.running.take_if(|running| running.swap == swap);
     }
 
-    /// The shadow, at which nothing waits, goes on as the replica's executor, in this life.
+    /// The shadow, at which nothing waits, goes on as the replica's executor, in this life; and which module it has.
     pub fn take(
         &mut self,
         swap: SwapId,
         incarnation: Incarnation,
         faults: &Arc<ModuleFaults>,
-    ) -> Option<ModuleExecutor> {
+    ) -> Option<(ModuleExecutor, Digest)> {
         let mut running = self.running.take_if(|running| running.swap == swap)?;
         running.executor.rename(incarnation);
         faults.awaken(&running.life);
-        Some(running.executor)
+        Some((running.executor, self.modules.get(running.module).digest()))
     }
 
     /// What comes next; never, if nothing is under way. Cancel-safe.
@@ -157,9 +161,12 @@ async fn next_of(running: &mut Option<Running>) -> ShadowAnswer {
     }
 }
 
-fn load(engine: &Engine, path: &str, digest: Digest) -> Result<LoadedModule, String> {
-    let module = node::load(engine, &ModuleSource::named(path)).map_err(|error| error.to_string())?;
+fn load(engine: &Engine, kept: Option<&KeptModules>, path: &str, digest: Digest) -> Result<LoadedModule, String> {
+    let bytes = node::bytes_of(engine, &ModuleSource::named(path)).map_err(|error| error.to_string())?;
+    let module = engine.load(&bytes).map_err(|error| error.to_string())?;
     if module.digest() == digest {
+        let is_kept = kept.map_or(Ok(()), |kept| kept.keep(&bytes, digest));
+        is_kept.map_err(|error| format!("it cannot be kept for the next process: {error}"))?;
         return Ok(module);
     }
     let (found, wanted) = (module.digest().short(), digest.short());

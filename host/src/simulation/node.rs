@@ -110,6 +110,7 @@ impl Node {
                     replicas_len: replicas,
                     tolerance,
                     modules,
+                    previous: None,
                     suspicion,
                     recovery,
                     process,

@@ -6,6 +6,7 @@
 //! arise; how bytes are framed, so that damage shows, is in [`frame`]. [`files`] keeps them in a directory; the simulator has a disk of
 //! its own.
 
+pub mod backup;
 pub mod files;
 pub mod frame;
 pub mod lock;

@@ -64,6 +64,8 @@ pub struct ReplicaManagerConfig {
     pub tolerance: Tolerance,
     /// The digests of its modules: the first one, then its spares. At least one.
     pub modules: Vec<Digest>,
+    /// The module that the first one has replaced in a swap, by its place in the list, if that is known.
+    pub previous: Option<usize>,
     /// When others are taken for crashed.
     pub suspicion: SuspicionPolicy,
     /// How its own replica is brought back.
@@ -215,7 +217,7 @@ impl ReplicaManager {
     /// A replica manager that begins its process's life, with what an earlier one has left: with its first time-out, which is due at once,
     /// it asks the others who it was, and what it has missed.
     pub fn new(config: ReplicaManagerConfig, recovered: Recovered, now: Instant) -> ReplicaManager {
-        let ReplicaManagerConfig { replica, replicas_len, tolerance, suspicion, recovery, .. } = config;
+        let ReplicaManagerConfig { replica, replicas_len, tolerance, previous, suspicion, recovery, .. } = config;
         let Recovered { incarnation, log, stable } = recovered;
         let ladder = Ladder::new(recovery, config.modules.len());
         ReplicaManager {
@@ -236,7 +238,7 @@ impl ReplicaManager {
             served: None,
             ladder,
             swap: None,
-            previous: None,
+            previous,
             strikes: Strikes::default(),
             watch: Watch::new(replica, replicas_len, suspicion),
             watch_at: None,

@@ -70,6 +70,7 @@ impl Bench {
             replicas_len: 3,
             tolerance: Tolerance::BYZANTINE,
             modules: (0..modules_len).map(|module| Digest::of_bytes(&[module])).collect(),
+            previous: None,
             suspicion: SuspicionPolicy::default(),
             recovery: RecoveryPolicy { checkpoint_every: EVERY, ..RecoveryPolicy::default() },
             process: 1,

@@ -45,6 +45,18 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whose a directory is, if it is anybody's.
+    pub fn read(directory: &Path) -> Result<Option<Identity>, OpenError> {
+        let path = directory.join(NAME);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(io_error(&path))?,
+        };
+        let mut text = String::new();
+        file.take(LEN_MAX).read_to_string(&mut text).map_err(io_error(&path))?;
+        Identity::parse(&text).map(Some).map_err(|unusable| unusable.in_file(&path.display().to_string()))
+    }
+
     /// Takes the directory, made if there is none, for this cluster if it is nobody's, and otherwise compares: the identity of the data
     /// that is there now, or why this cluster may not use it. Any number of processes may do this at once.
     pub fn claim(directory: &Path, wanted: Identity) -> Result<Identity, OpenError> {
@@ -61,11 +73,9 @@ impl Identity {
                 _ => super::sync_directory(directory).map_err(io_error(directory))?,
             }
         }
-        let mut text = String::new();
-        let file = File::open(&path).map_err(io_error(&path))?;
-        file.take(LEN_MAX).read_to_string(&mut text).map_err(io_error(&path))?;
         let file = path.display().to_string();
-        let found = Identity::parse(&text).map_err(|unusable| unusable.in_file(&file))?;
+        let gone = || io_error(&path)(io::ErrorKind::NotFound.into());
+        let found = Identity::read(directory)?.ok_or_else(gone)?;
         if (found.tolerance, found.replicas_len) != (wanted.tolerance, wanted.replicas_len) {
             return Err(OpenError::OtherCluster { file, written: found.kind(), wanted: wanted.kind() });
         }

@@ -45,7 +45,7 @@ pub use error::OpenError;
 use error::io_error;
 use extent::Extent;
 use identity::ClusterId;
-use reading::Reading;
+use reading::{Damage, Reading};
 use segment::Segment;
 
 /// A file that is as long as this is the last one no more. Nobody but the order's pace controls how soon it is; some 100,000 orders fit.
@@ -60,6 +60,9 @@ const LOCK_NAME: &str = "lock";
 
 /// The name of a file that shows whether there is room.
 const ROOM_NAME: &str = "room";
+
+/// The name of a directory for modules that swaps have brought. Nothing here looks into it.
+pub const MODULES_NAME: &str = "modules";
 
 /// Mode of every file: its owner may read and write it, nobody else may do anything.
 const PRIVATE_FILE: u32 = 0o600;
@@ -91,6 +94,22 @@ pub struct FileStorage {
     /// What waits for the next commit.
     waiting: Vec<Part>,
     _lock: Lock,
+}
+
+/// Where one replica's manager keeps its files, in the data directory of its cluster.
+pub fn directory_of(replica: ReplicaId, data: &Path) -> PathBuf {
+    data.join(replica.to_string())
+}
+
+/// Reads what is in a directory that may be in use, and changes nothing. Of what is being written meanwhile it has some part.
+pub fn look(directory: &Path, owner: Owner) -> Result<Opened, OpenError> {
+    let Reading { recovered, damage, mut remarks, .. } = reading::read(directory, owner)?;
+    let damaged = |Damage { number, at, words, .. }| {
+        let path = directory.join(segment::file_name(number));
+        format!("{}, from byte {at} on: {words}", path.display())
+    };
+    remarks.extend(damage.map(damaged));
+    Ok(Opened { recovered, damage: remarks })
 }
 
 /// Bytes that go to one file.
@@ -282,7 +301,7 @@ fn create(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<File>
 }
 
 /// Has the names in a directory outlive a power cut.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 

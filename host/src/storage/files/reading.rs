@@ -7,7 +7,7 @@ use std::path::Path;
 use super::error::{OpenError, io_error};
 use super::extent::Extent;
 use super::segment::{self, HEADER_LEN, Segment, Unusable};
-use super::{LOCK_NAME, Owner, ROOM_NAME, SEGMENT_LEN_MAX, set_aside};
+use super::{LOCK_NAME, MODULES_NAME, Owner, ROOM_NAME, SEGMENT_LEN_MAX, set_aside};
 use crate::protocol::record::{Record, Recovered};
 use crate::storage::frame;
 
@@ -71,7 +71,7 @@ fn numbers_in(directory: &Path, remarks: &mut Vec<String>) -> Result<Vec<u64>, O
         let name = name.to_string_lossy();
         match segment::number_of(&name) {
             Some(number) => numbers.push(number),
-            None if [LOCK_NAME, ROOM_NAME].contains(&&*name) || set_aside::is_name(&name) => {}
+            None if [LOCK_NAME, ROOM_NAME, MODULES_NAME].contains(&&*name) || set_aside::is_name(&name) => {}
             None => foreign.push(name.into_owned()),
         }
     }
