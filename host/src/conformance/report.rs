@@ -20,7 +20,8 @@ pub struct Report {
     pub bytes: usize,
     /// The digest of its bytes, 64 hexadecimal digits.
     pub digest: String,
-    /// Whether it can run as a replica: the contract is met, an instance starts, and nothing found is a failure.
+    /// Whether it can run as a replica: the contract is met, an instance starts, there was time for every examination, and nothing found
+    /// is a failure.
     pub good: bool,
     /// What everything that was drawn follows from.
     pub seed: u64,
@@ -129,9 +130,15 @@ impl Report {
         self.examinations.iter().flat_map(|examined| &examined.findings)
     }
 
+    /// Whether there was no time for one of the examinations: a call that took long may have left none.
+    pub fn has_unexamined(&self) -> bool {
+        self.examinations.iter().any(|examined| !examined.was_begun())
+    }
+
     pub(super) fn judge(&mut self) {
         let starts = self.instantiate.as_ref().is_some_and(|started| started.error.is_none());
-        self.good = self.contract.met && starts && self.findings().all(|finding| finding.weight != Weight::Failure);
+        let is_free = self.findings().all(|finding| finding.weight != Weight::Failure);
+        self.good = self.contract.met && starts && is_free && !self.has_unexamined();
     }
 }
 
@@ -186,5 +193,33 @@ impl Examined {
 
     pub(super) fn new(examination: Examination) -> Examined {
         Examined { examination, is_complete: true, histories: 0, requests: 0, milliseconds: 0.0, findings: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::finding::Kind;
+
+    #[test]
+    fn a_module_is_good_if_nothing_was_found_and_everything_was_examined() {
+        let examined = |histories, is_complete, findings| Examined {
+            is_complete,
+            histories,
+            findings,
+            ..Examined::new(Examination::RoundTrip)
+        };
+        let is_good = |last: Examined| {
+            let mut report = Report::new("m", 1, Digest::of_bytes(b"m"), 1);
+            report.contract.met = true;
+            report.instantiate = Some(Starting { milliseconds: 1.0, memory_bytes: 1, error: None });
+            report.examinations = vec![examined(9, true, Vec::new()), last];
+            report.judge();
+            report.good
+        };
+        assert!(is_good(examined(9, true, Vec::new())) && is_good(examined(1, false, Vec::new())));
+        assert!(!is_good(examined(0, false, Vec::new())), "there was no time for it");
+        assert!(!is_good(examined(9, true, vec![Finding::failure(Kind::Fault, "rule")])));
+        assert!(is_good(examined(9, true, vec![Finding::warning(Kind::NearBudget, "rule")])));
     }
 }

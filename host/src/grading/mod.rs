@@ -131,6 +131,7 @@ impl Grade {
             (Ended::Whole, Some(check)) => match score::not_running(check) {
                 Some(words) => format!("does not run: {words}"),
                 None => match check.findings().count() {
+                    0 => "no finding, as far as there was time for it".to_owned(),
                     1 => "1 finding".to_owned(),
                     len => format!("{len} findings"),
                 },

@@ -31,7 +31,7 @@ use crate::simulation::history::{FORMAT, PastModule, PastRequest};
 /// Whatever is found is shown with the shortest history of requests that shows it, and with one command that shows it
 /// again.
 ///
-/// Exit code: 0 it can run as a replica, 1 it cannot, 2 there is no such file.
+/// Exit code: 0 it can run as a replica, 1 it cannot, or there was no time for one of the examinations, 2 there is no such file.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// A .wasm file, or `reference` for the built-in module.

@@ -35,6 +35,9 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     let warned = if warnings > 0 { format!(" ({warnings} warnings)") } else { String::new() };
     text.line(match report.good {
         true => format!("good: it can run as a replica{warned}"),
+        false if failures == 0 && report.has_unexamined() => {
+            format!("not good: there was no time to find out whether it can run as a replica{warned}; give more with --time SECONDS")
+        }
         false => format!("not good: it cannot run as a replica{warned}"),
     });
     text.0
@@ -75,8 +78,7 @@ impl Text {
     fn examined(&mut self, examined: &Examined, seed: u64) {
         let Examined { examination, is_complete, histories, requests, milliseconds, findings } = examined;
         if !examined.was_begun() {
-            return self
-                .line(format!("  {}: not examined, for want of time; --time SECONDS gives more", examination.name()));
+            return self.line(format!("  {}: not examined, for want of time", examination.name()));
         }
         let took = format!("{:.1} s", milliseconds / 1000.0);
         let cut = if *is_complete { "" } else { ", as many as fit into the time" };
@@ -158,6 +160,9 @@ impl Text {
                 percent(state.import_fuel.max(state.export_fuel), cost.fuel_per_state_call),
                 percent(state.memory_bytes, cost.memory_bytes_max)
             ));
+        }
+        if cost.operations.is_empty() {
+            return;
         }
         self.line(format!(
             "    {:<24} {} KiB at first, {} KiB in the end, of {} KiB",
