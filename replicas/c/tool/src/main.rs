@@ -48,12 +48,41 @@ fn write_bindings(wit: &Path, out: &Path) -> Result<()> {
 /// error by way of preview 1 of WASI; the adapter translates that into preview 2, which components speak.
 fn write_component(core: &Path, out: &Path) -> Result<()> {
     let module = fs::read(core).with_context(|| format!("cannot read {}", core.display()))?;
+    let module = without_debug_sections(&module).with_context(|| format!("{} is damaged", core.display()))?;
     let component = ComponentEncoder::default()
         .module(&module)?
         .adapter(preview1::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, preview1::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?
         .encode()
         .with_context(|| format!("{} does not become a component", core.display()))?;
     write(out, &component)
+}
+
+/// Leaves out what debuggers read, which is larger than all the rest. The names of functions stay: with them the host
+/// says where a call has ended that had no words for it.
+fn without_debug_sections(module: &[u8]) -> Option<Vec<u8>> {
+    const HEADER_LEN: usize = 8;
+    const CUSTOM: u8 = 0;
+    let (mut kept, mut rest) = (module.get(..HEADER_LEN)?.to_vec(), &module[HEADER_LEN..]);
+    while let Some((&id, after)) = rest.split_first() {
+        let (len, contents) = split_number(after)?;
+        let (contents, next) = contents.split_at_checked(len)?;
+        let is_for_debuggers = id == CUSTOM && {
+            let (name_len, name) = split_number(contents)?;
+            name.get(..name_len)?.starts_with(b".debug")
+        };
+        if !is_for_debuggers {
+            kept.extend_from_slice(&rest[..rest.len() - next.len()]);
+        }
+        rest = next;
+    }
+    Some(kept)
+}
+
+/// A number in LEB128, and the bytes after it.
+fn split_number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let end = bytes.iter().take(5).position(|byte| byte & 0x80 == 0)?;
+    let number = bytes[..=end].iter().rev().fold(0, |number, byte| number << 7 | usize::from(byte & 0x7f));
+    Some((number, &bytes[end + 1..]))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
