@@ -25,7 +25,7 @@ const LINE_LEN_MAX: u64 = 16 * 1024;
 /// How many requests of a script are sent ahead of their answers.
 const AHEAD_LEN_MAX: usize = IN_FLIGHT_PER_CLIENT_MAX / 2;
 
-/// Send one request to the cluster, or a file of them.
+/// Send one request to the cluster, or a file of them
 ///
 /// Operations and their arguments:
 ///
