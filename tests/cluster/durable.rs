@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -250,4 +253,62 @@ fn damaged_files_are_told_set_aside_and_healed_by_the_others() {
     assert_eq!(cluster.equal_digest(), before);
     let told = cluster.run(&["log", "--json"]);
     assert!(String::from_utf8(told.stdout).unwrap().contains("kept-damaged"));
+}
+
+/// A small file system in memory, which ends with this value.
+struct SmallDisk<'a> {
+    at: &'a Path,
+}
+
+impl SmallDisk<'_> {
+    /// Mounts it there, if this user may.
+    fn mount(at: &Path) -> Option<SmallDisk<'_>> {
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m,mode=700", "dsms-test"]).arg(at).output();
+        mount.is_ok_and(|mount| mount.status.success()).then_some(SmallDisk { at })
+    }
+
+    /// Writes a file until there is no room.
+    fn fill(&self) {
+        let mut filler = fs::File::create(self.at.join("filler")).unwrap();
+        while filler.write_all(&[0; 4096]).is_ok() {}
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.at.join("filler")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("--lazy").arg(self.at).status().unwrap();
+        assert!(unmounted.success() || std::thread::panicking(), "{} stays mounted", self.at.display());
+    }
+}
+
+#[test]
+fn a_replica_whose_disk_is_full_does_not_vote_until_there_is_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join(".dsms/data/replica-2");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&data).unwrap();
+    let Some(disk) = SmallDisk::mount(&data) else {
+        eprintln!("SKIPPED: this user may not mount a small file system, so no disk is full here");
+        return;
+    };
+    let cluster = Cluster::start_durable(directory, &["--durability", "os"]);
+    disk.fill();
+    // Some records fit into what is left of the last page.
+    for share in 0..200 {
+        let words =
+            format!("add-share NYKM{:02}{:02}{:02} Equity 5", share % 28 + 1, share / 28 % 12 + 1, 25 + share / 336);
+        assert_eq!(cluster.request("NYKA1001", &words).1, 0, "the others go on");
+    }
+    cluster.wait_for_log(&["replica-2", "cannot write", "bytes to", "replica-2, where 0 are available: No space left"]);
+    let alarm = cluster.wait_for_log(&["replica-2", "ALARM", "1048576 bytes are needed", "No space left"]);
+    assert!(alarm.contains(".dsms/data/replica-2"), "{alarm}");
+    cluster.wait_for_log(&["replica-2 is started again"]);
+    let told = cluster.run(&["log", "--json"]);
+    assert!(String::from_utf8(told.stdout).unwrap().contains("keeping-failed"), "the front end knows");
+    disk.make_room();
+    cluster.wait_for_log(&["votes again", "replica-2"]);
+    cluster.equal_digest();
 }

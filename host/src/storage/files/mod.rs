@@ -276,14 +276,19 @@ impl Durability {
     }
 }
 
-/// Makes the directory for its owner only, if there is none.
+/// Makes the directory for its owner only, if there is none, and those that it is in.
 fn make_directory(directory: &Path) -> Result<(), OpenError> {
     if directory.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io_error(directory))?;
-    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
-    parent.map_or(Ok(()), |parent| sync_directory(parent).map_err(io_error(parent)))
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_directory(parent)?;
+    match DirBuilder::new().mode(0o700).create(directory) {
+        // Another process of the same cluster was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made.map_err(io_error(directory))?,
+    }
+    sync_directory(parent).map_err(io_error(parent))
 }
 
 /// Makes a file that there is not, which then begins with these bytes.
