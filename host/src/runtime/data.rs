@@ -10,13 +10,14 @@ use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
 use crate::protocol::record::Recovered;
+use crate::storage::Opened;
 use crate::storage::files::identity::{ClusterId, Identity};
 use crate::storage::files::{FileStorage, OpenError, Owner, directory_of};
-use crate::storage::{Opened, Storage};
 
 use super::kept_modules::KeptModules;
 use super::network::Network;
 use super::node::{NodeError, log};
+use super::writer::Writer;
 
 /// How long it is waited for a process to end that has the same directory. That of a `dsms up` that was killed takes a moment to see
 /// that it is an orphan.
@@ -54,8 +55,8 @@ pub(super) async fn open(
     network: &mut Network,
     config: &ClusterConfig,
     replica: ReplicaId,
-) -> Result<(Option<Box<dyn Storage>>, Recovered), NodeError> {
-    let Some(data) = &config.data else { return Ok((None, Recovered::default())) };
+) -> Result<(Writer, Recovered), NodeError> {
+    let Some(data) = &config.data else { return Ok((Writer::Nowhere, Recovered::default())) };
     let opened = match claim(config, &data.directory) {
         Err(error) => Err(error),
         Ok(identity) => {
@@ -74,7 +75,7 @@ pub(super) async fn open(
     for what in damage {
         say(network, Event::KeptDamaged { replica, what });
     }
-    Ok((Some(Box::new(storage)), recovered))
+    Ok((Writer::to(storage, data.durability), recovered))
 }
 
 /// Opens, and if another process has the directory, again until it has ended or it takes too long.

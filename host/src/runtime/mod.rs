@@ -18,3 +18,4 @@ pub mod restarts;
 pub mod shadow;
 pub mod stop;
 pub mod up;
+pub mod writer;

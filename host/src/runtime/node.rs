@@ -122,7 +122,7 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
             NodeId::ReplicaManager(replica) => {
                 let engine = Engine::new(sandbox_limits(&config))?;
                 let configured = load_modules(&engine, &config, replica)?;
-                let (storage, recovered) = data::open(&mut network, &config, replica).await?;
+                let (writer, recovered) = data::open(&mut network, &config, replica).await?;
                 let kept = data::modules_of(&config, replica, configured[0].digest());
                 let Beginning { modules, previous, lost } = match &kept {
                     Some(kept) => kept.begin_with(&engine, configured),
@@ -144,7 +144,7 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
                     recovery: config.recovery,
                     process: std::process::id(),
                 };
-                let kept = Kept { storage, recovered, modules: kept };
+                let kept = Kept { writer, recovered, modules: kept };
                 let driver = ReplicaDriver::new(network, core_config, engine, modules, kept);
                 driver.run().await
             }

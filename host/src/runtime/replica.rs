@@ -9,7 +9,6 @@ use crate::protocol::record::Recovered;
 use crate::protocol::replica_manager::{Output, ReplicaManager, ReplicaManagerConfig};
 use crate::protocol::time::Instant;
 use crate::sandbox::{Engine, Instance, LoadedModule};
-use crate::storage::Storage;
 
 use super::executor::{Answer, Executor};
 use super::guest_log::GuestLines;
@@ -18,6 +17,7 @@ use super::kept_modules::KeptModules;
 use super::network::Network;
 use super::node::{NodeError, log};
 use super::shadow::{Modules, Shadow, ShadowAnswer};
+use super::writer::Writer;
 
 /// What calls a replica's modules, with the faults that were asked for around them.
 pub(super) type ModuleExecutor = Executor<Injected<Instance>>;
@@ -30,15 +30,15 @@ pub struct ReplicaDriver {
     shadow: Shadow,
     faults: Arc<ModuleFaults>,
     guest_lines: GuestLines,
-    /// Where what must outlive this process goes, if anything does.
-    storage: Option<Box<dyn Storage>>,
+    /// Where what must outlive this process goes.
+    writer: Writer,
     kept_modules: Option<KeptModules>,
 }
 
 /// What outlives the processes of a replica manager.
 pub struct Kept {
-    /// Where records go, if anything is kept.
-    pub storage: Option<Box<dyn Storage>>,
+    /// Where records go.
+    pub writer: Writer,
     /// What was recovered from there.
     pub recovered: Recovered,
     /// Where a module goes that a swap brings.
@@ -56,8 +56,8 @@ enum Came {
 }
 
 impl ReplicaDriver {
-    /// A replica manager with these modules, the first one and its spares. It begins with what was recovered from its storage, if it has
-    /// one.
+    /// A replica manager with these modules, the first one and its spares. It begins with what was recovered from where the writer
+    /// writes to.
     pub fn new(
         network: Network,
         config: ReplicaManagerConfig,
@@ -65,7 +65,7 @@ impl ReplicaDriver {
         modules: Vec<LoadedModule>,
         kept: Kept,
     ) -> ReplicaDriver {
-        let Kept { storage, recovered, modules: kept_modules } = kept;
+        let Kept { writer, recovered, modules: kept_modules } = kept;
         let core = ReplicaManager::new(config, recovered, network.now());
         let guest_lines = GuestLines::new(network.node(), network.clock());
         let faults = network.module_faults();
@@ -74,7 +74,7 @@ impl ReplicaDriver {
         let instantiate = move |module: usize| Ok(around.around(own.get(module).instantiate_with_log(sinks())?));
         let executor = Executor::start(instantiate, engine.limits().fuel_per_call, network.clock());
         let shadow = Shadow::new(engine, modules, kept_modules.clone(), network.clock());
-        ReplicaDriver { core, network, executor, shadow, faults, guest_lines, storage, kept_modules }
+        ReplicaDriver { core, network, executor, shadow, faults, guest_lines, writer, kept_modules }
     }
 
     /// Turns until the process ends, which it has to when it cannot write what it must not forget: nothing that follows from that has
@@ -89,11 +89,7 @@ impl ReplicaDriver {
                 answer = self.shadow.next(), if takes_replies => Came::Shadow(answer),
             };
             let now = self.network.receive();
-            match came {
-                Came::Network => {}
-                Came::Answer(answer) => self.take_in(answer, now),
-                Came::Shadow(answer) => self.take_in_of_shadow(answer, now),
-            }
+            self.take_in_any(came, now);
             while !self.network.is_backlogged(NodeId::FrontEnd)
                 && let Some(answer) = self.executor.try_next()
             {
@@ -105,11 +101,37 @@ impl ReplicaDriver {
             }
             self.core.handle_timeout(now);
             self.drain(now);
-            if let Some(storage) = &mut self.storage {
-                storage.commit()?;
-            }
+            self.commit().await?;
             self.network.flush();
             self.guest_lines.write();
+        }
+    }
+
+    /// Commits what the turn has brought, before anything of it leaves. While a disk is waited for nothing is received, but what the
+    /// executors do meanwhile is taken in, and they are given what is next: a turn has more orders than they hold.
+    async fn commit(&mut self) -> Result<(), NodeError> {
+        while self.writer.commit()? {
+            loop {
+                let takes_replies = !self.network.is_backlogged(NodeId::FrontEnd);
+                let came = tokio::select! {
+                    committed = self.writer.committed() => {
+                        committed?;
+                        break;
+                    }
+                    answer = self.executor.next(), if takes_replies => Came::Answer(answer),
+                    answer = self.shadow.next(), if takes_replies => Came::Shadow(answer),
+                };
+                self.take_in_any(came, self.network.now());
+            }
+        }
+        Ok(())
+    }
+
+    fn take_in_any(&mut self, came: Came, now: Instant) {
+        match came {
+            Came::Network => {}
+            Came::Answer(answer) => self.take_in(answer, now),
+            Came::Shadow(answer) => self.take_in_of_shadow(answer, now),
         }
     }
 
@@ -146,11 +168,7 @@ impl ReplicaDriver {
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.core.poll_output() {
             match output {
-                Output::Persist(record) => {
-                    if let Some(storage) = &mut self.storage {
-                        storage.append(&record);
-                    }
-                }
+                Output::Persist(record) => self.writer.append(record),
                 Output::Transmit { to, message } => self.network.send(to, &message),
                 Output::Start { incarnation, module, state } => {
                     self.faults.give_up();

@@ -14,7 +14,7 @@ pub mod lock;
 use crate::protocol::record::{Record, Recovered};
 
 /// What a driver writes records to.
-pub trait Storage {
+pub trait Storage: std::fmt::Debug {
     /// Appends a record. It may be lost until it is committed.
     fn append(&mut self, record: &Record);
 
