@@ -1,4 +1,4 @@
-//! What it costs to carry a message from one node to another, socket and system apart: the channel, the seal, the encoding.
+//! What it costs to carry a message from one node to another, socket and system apart: the channel, its seal, the encoding.
 
 use std::time::Duration;
 
@@ -6,12 +6,13 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 
 use dsms::market::Request;
 use dsms::protocol::channel::limits::DATAGRAM_LEN_DEFAULT;
-use dsms::protocol::channel::{Channel, ChannelConfig, Datagram};
+use dsms::protocol::channel::{Address, Channel, ChannelConfig, Envelope, enclose};
 use dsms::protocol::id::{ClientId, NodeId, RequestId, RequestNumber, SequenceNumber, SessionId};
+use dsms::protocol::keyring::{ClusterId, Generation, Keyring};
 use dsms::protocol::message::{Command, Message, Order};
+use dsms::protocol::secret::{SECRET_LEN, Secret, TAG_LEN};
 use dsms::protocol::time::Instant;
 use dsms::protocol::wire;
-use dsms::seal::ClusterKey;
 use dsms::workload::Mix;
 
 /// About the length of an order.
@@ -23,21 +24,21 @@ const TURN_LENS: [usize; 2] = [1, 64];
 /// Two nodes and the datagrams between them, none of which is lost.
 struct Pair {
     ends: [Channel; 2],
-    key: Option<ClusterKey>,
     now: Instant,
     datagram: Vec<u8>,
     message: Vec<u8>,
 }
 
 impl Pair {
-    /// With a key, datagrams are sealed and opened as a node's driver does it.
-    fn new(key: Option<ClusterKey>) -> Pair {
+    fn new() -> Pair {
         let end = |local, peer, session| {
             let session = SessionId(session);
-            Channel::new(ChannelConfig { local, peer, session, datagram_len_max: DATAGRAM_LEN_DEFAULT })
+            let keyring = Keyring::of_cluster_key(&Secret::new([7; SECRET_LEN]), local, [peer]);
+            let config = ChannelConfig { local, peer, session, datagram_len_max: DATAGRAM_LEN_DEFAULT };
+            Channel::new(config, &keyring)
         };
         let ends = [end(NodeId::FrontEnd, NodeId::Sequencer, 1), end(NodeId::Sequencer, NodeId::FrontEnd, 2)];
-        let mut pair = Pair { ends, key, now: Instant(1), datagram: Vec::new(), message: Vec::new() };
+        let mut pair = Pair { ends, now: Instant(1), datagram: Vec::new(), message: Vec::new() };
         while pair.turn(1) == 0 {}
         pair
     }
@@ -59,15 +60,8 @@ impl Pair {
     }
 
     fn deliver(&mut self, to: usize) -> usize {
-        let bytes = match &self.key {
-            Some(key) => {
-                key.seal(&mut self.datagram);
-                key.open(&self.datagram).expect("the seal is good")
-            }
-            None => &self.datagram,
-        };
-        let datagram = Datagram::decode(bytes).expect("the datagram is well formed");
-        self.ends[to].handle_datagram(datagram, self.now).expect("the datagram is of use");
+        let envelope = Envelope::read(&self.datagram).expect("the datagram is well formed");
+        self.ends[to].handle_datagram(&envelope, self.now).expect("the datagram is of use");
         let mut arrived = 0;
         while self.ends[to].poll_message(&mut self.message) {
             arrived += 1;
@@ -80,27 +74,25 @@ fn channel(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("channel");
     for messages_len in TURN_LENS {
         group.throughput(Throughput::Elements(messages_len as u64));
-        for (name, key) in [("bare", None), ("sealed", Some(ClusterKey::new([7; 32])))] {
-            let mut pair = Pair::new(key);
-            group.bench_function(format!("{name}, {messages_len} messages a turn"), |bencher| {
-                bencher.iter(|| assert_eq!(pair.turn(messages_len), messages_len));
-            });
-        }
+        let mut pair = Pair::new();
+        group.bench_function(format!("{messages_len} messages a turn"), |bencher| {
+            bencher.iter(|| assert_eq!(pair.turn(messages_len), messages_len));
+        });
     }
     group.finish();
 }
 
 fn seal(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("seal");
-    let key = ClusterKey::new([7; 32]);
+    let key = Secret::new([7; SECRET_LEN]);
+    let (from, to) = (NodeId::FrontEnd, NodeId::Sequencer);
+    let address = Address { from, to, cluster: ClusterId(1), generation: Generation::FIRST, newest: Generation::FIRST };
     for datagram_len in [100, DATAGRAM_LEN_DEFAULT] {
         let mut datagram = Vec::with_capacity(2 * datagram_len);
         group.bench_function(format!("seal and open {datagram_len} bytes"), |bencher| {
             bencher.iter(|| {
-                datagram.clear();
-                datagram.resize(datagram_len, 7);
-                key.seal(&mut datagram);
-                key.open(&datagram).map(<[u8]>::len)
+                enclose(&address, &key, &mut datagram, |datagram| datagram.resize(datagram_len - TAG_LEN, 7));
+                Envelope::read(&datagram).is_ok_and(|envelope| envelope.is_sealed_with(&key))
             });
         });
     }

@@ -1,7 +1,7 @@
 //! dsms hosts the Distributed Share Market System as an actively replicated service whose replicas are WebAssembly modules.
 //!
 //! ARCHITECTURE.md is the map. Dependencies point one way:
-//! `cli -> { runtime -> { sandbox, config }, grading -> conformance -> { sandbox, simulation, native } } -> { protocol, seal } -> market`.
+//! `cli -> { runtime -> { sandbox, config }, grading -> conformance -> { sandbox, simulation, native } } -> protocol -> market`.
 //!
 //! The library is what the binary is made of; tests and benchmarks use it too. The smallest piece that does something:
 //!
@@ -29,7 +29,6 @@ pub mod native;
 pub mod protocol;
 pub mod runtime;
 pub mod sandbox;
-pub mod seal;
 pub mod simulation;
 pub mod storage;
 pub mod workload;

@@ -113,7 +113,8 @@ fn the_nodes_of_a_configuration_can_be_started_one_by_one() {
     (3..6).for_each(|offset| text.push_str(&format!("[[replica]]\naddress = {}\n", at(offset))));
     std::fs::write(path.join("dsms.toml"), text).unwrap();
     let config = ::dsms::config::ClusterConfig::load(&path.join("dsms.toml")).unwrap();
-    ::dsms::runtime::directory::read_or_draw_key(&config.key_file).unwrap();
+    let ::dsms::config::Keys::Shared(key) = &config.keys else { panic!("{config:?}") };
+    ::dsms::runtime::directory::read_or_draw_key(key).unwrap();
     let mut nodes: Vec<_> = config
         .nodes()
         .into_iter()

@@ -18,6 +18,7 @@ mod grading;
 mod hostile;
 mod incident;
 mod injection;
+mod keys;
 mod lifecycle;
 mod projects;
 mod recovery;

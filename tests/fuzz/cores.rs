@@ -9,17 +9,19 @@ use std::time::Duration;
 
 use dsms::market::{Digest, GuestFault};
 use dsms::protocol::channel::limits::{BACKLOG_LEN_MAX, DATAGRAM_LEN_MIN};
-use dsms::protocol::channel::{Datagram, Packet, PacketNumber, PacketSet, Receipt};
+use dsms::protocol::channel::{Datagram, Packet, PacketNumber, PacketSet, Receipt, Seal};
 use dsms::protocol::client_message::ClientMessage;
 use dsms::protocol::endpoint::Endpoint;
 use dsms::protocol::front_end::{self, ConnectionId, FrontEnd, FrontEndConfig};
 use dsms::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber, SessionId};
+use dsms::protocol::keyring::{Generation, Keyring};
 use dsms::protocol::message::{Certificate, Message};
 use dsms::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use dsms::protocol::quorum::Tolerance;
 use dsms::protocol::recipients::Recipients;
 use dsms::protocol::record::{Record, Recovered};
 use dsms::protocol::replica_manager::{self, Executed, ReplicaManager, ReplicaManagerConfig, StartFailure, Task};
+use dsms::protocol::secret::{SECRET_LEN, Secret};
 use dsms::protocol::sequencer::{self, Sequencer};
 use dsms::protocol::swap::SwapId;
 use dsms::protocol::time::Instant;
@@ -364,7 +366,8 @@ pub fn endpoint(bytes: &[u8]) {
     let mut draw = Draw::new(bytes);
     let nodes = [NodeId::FrontEnd, NodeId::Sequencer];
     let datagram_len_max = DATAGRAM_LEN_MIN + draw.below(1200);
-    let endpoint = |at: usize| Endpoint::new(nodes[at], nodes, SessionId(5), datagram_len_max);
+    let keyring = |at: usize| Keyring::of_cluster_key(&Secret::new([7; SECRET_LEN]), nodes[at], nodes);
+    let endpoint = |at: usize| Endpoint::new(&keyring(at), nodes, SessionId(5), datagram_len_max);
     let mut endpoints = [endpoint(0), endpoint(1)];
     let mut now = Instant(1_000_000);
     let mut carried: VecDeque<(usize, Vec<u8>)> = VecDeque::new();
@@ -373,7 +376,7 @@ pub fn endpoint(bytes: &[u8]) {
         match draw.below(6) {
             0 => pass(&mut now, &mut draw),
             1 => drop(endpoints[at].send(Recipients::All, &messages::message(&mut draw))),
-            2 => carried.push_back((at, any_datagram(&mut draw))),
+            2 => carried.push_back((at, any_datagram(&Seal::new(&keyring(1 - at), nodes[at]), &mut draw))),
             3 => {
                 if let Some((_, datagram)) = carried.back_mut() {
                     draw.damage(datagram);
@@ -402,22 +405,21 @@ pub fn endpoint(bytes: &[u8]) {
     }
 }
 
-/// A datagram that decodes, with any numbers in it.
-fn any_datagram(draw: &mut Draw<'_>) -> Vec<u8> {
+/// A datagram that the peer has sealed, with any numbers in it.
+fn any_datagram(seal: &Seal, draw: &mut Draw<'_>) -> Vec<u8> {
     let mut selective = PacketSet::default();
     draw.some_of(4, |draw| draw.below(255)).into_iter().for_each(|place| selective.insert(1 + place));
     let chunk = draw.bytes(64);
     let number = PacketNumber(draw.number());
     let session = |draw: &mut Draw<'_>| if draw.below(4) > 0 { 5 } else { draw.number().max(1) };
     let datagram = Datagram {
-        from: draw.pick(&[NodeId::FrontEnd, NodeId::Sequencer]),
-        to: draw.pick(&[NodeId::Sequencer, NodeId::FrontEnd]),
-        sender: SessionId(session(draw)),
-        receiver: Some(SessionId(session(draw))),
+        serial: draw.number(),
+        sender: SessionId(session(draw).into()),
+        receiver: Some(SessionId(session(draw).into())),
         receipt: Receipt { acknowledged: PacketNumber(draw.number()), selective, full: draw.flag() },
         packet: (!chunk.is_empty()).then_some(Packet { number, chunk: &chunk }),
     };
     let mut bytes = Vec::new();
-    datagram.encode(&mut bytes);
+    seal.write(&datagram, Generation::FIRST, &mut bytes);
     bytes
 }

@@ -9,17 +9,20 @@ use std::path::Path;
 
 use dsms::config::{self, ClusterConfig};
 use dsms::market::{self, Answer, Caller, Digest, parse_request};
-use dsms::protocol::channel::Datagram;
+use dsms::protocol::channel::limits::DATAGRAM_LEN_MAX;
+use dsms::protocol::channel::{Address, Datagram, ENVELOPE_LEN, Envelope, enclose};
 use dsms::protocol::checkpoint::{Checkpoint, ClientTables};
 use dsms::protocol::client_message::{ClientMessage, ServerMessage};
 use dsms::protocol::id::{ClientId, NodeId, RequestId, RequestNumber, SequenceNumber};
+use dsms::protocol::keyring::{ClusterId, Generation};
 use dsms::protocol::message::{Certificate, Message};
 use dsms::protocol::quorum::Tolerance;
 use dsms::protocol::record::{Record, Recovered};
+use dsms::protocol::secret::{SECRET_LEN, Secret};
 use dsms::protocol::wire;
 use dsms::runtime::directory::{ClusterDirectory, read_key};
 use dsms::runtime::frames::{CLIENT_FRAME_LEN_MAX, FrameReader};
-use dsms::seal::ClusterKey;
+use dsms::runtime::keys::{key_file, read_keyring};
 use dsms::simulation::draw::{DrawOptions, draw as draw_scenario};
 use dsms::simulation::history::{FORMAT, PastModule, PastReply, PastRequest, abridged};
 use dsms::simulation::saved::Saved;
@@ -31,11 +34,18 @@ use crate::messages;
 
 /// A datagram as it comes from the socket.
 pub fn datagram(bytes: &[u8]) {
-    let key = ClusterKey::new([7; 32]);
-    assert_eq!(key.open(bytes), None, "nobody else has the key");
-    let mut sealed = bytes.to_vec();
-    key.seal(&mut sealed);
-    assert_eq!(key.open(&sealed), Some(bytes));
+    let key = Secret::new([7; SECRET_LEN]);
+    let is_sealed = Envelope::read(bytes).is_ok_and(|envelope| envelope.is_sealed_with(&key));
+    assert!(!is_sealed, "nobody else has the key");
+    if bytes.len() <= DATAGRAM_LEN_MAX - ENVELOPE_LEN {
+        let (from, to) = (NodeId::FrontEnd, NodeId::Sequencer);
+        let address =
+            Address { from, to, cluster: ClusterId(1), generation: Generation::FIRST, newest: Generation::FIRST };
+        let mut sealed = Vec::new();
+        enclose(&address, &key, &mut sealed, |sealed| sealed.extend_from_slice(bytes));
+        let envelope = Envelope::read(&sealed).expect("what was written is read");
+        assert!(envelope.is_sealed_with(&key) && envelope.content() == bytes && envelope.address == address);
+    }
     if let Ok(datagram) = Datagram::decode(bytes) {
         let mut again = Vec::new();
         datagram.encode(&mut again);
@@ -187,7 +197,7 @@ pub fn request_words(bytes: &[u8]) {
     }
     for word in words {
         let _node = word.parse::<NodeId>();
-        let _key = ClusterKey::from_hex(word);
+        let _key = Secret::from_hex(word);
         if let Ok(caller) = word.parse::<Caller>() {
             assert_eq!(caller.to_string().parse(), Ok(caller));
         }
@@ -310,7 +320,7 @@ fn damage_text(draw: &mut Draw<'_>, text: &mut Vec<u8>) {
     }
 }
 
-/// What stands in a cluster's directory: its key and its configuration.
+/// What stands in a cluster's directory: its key and its configuration. And a node's key file.
 pub fn cluster_files(bytes: &[u8]) {
     let scratch = tempfile::tempdir().expect("there is room for a directory");
     let directory = ClusterDirectory::within(scratch.path());
@@ -319,6 +329,13 @@ pub fn cluster_files(bytes: &[u8]) {
     let mut key = OpenOptions::new();
     let key = key.write(true).create(true).truncate(true).mode(0o600).open(directory.key_file());
     key.and_then(|mut file| file.write_all(bytes)).expect("there is room for a file");
+    let keys = scratch.path().join("keys");
+    fs::create_dir(&keys).expect("there is room for a directory");
+    let path = key_file(&keys, NodeId::FrontEnd);
+    fs::rename(directory.key_file(), &path).expect("a file can be moved");
+    let read = read_keyring(&path, NodeId::FrontEnd, &NodeId::all(3));
+    assert!(read.err().is_none_or(|refused| !refused.to_string().is_empty()));
+    fs::rename(&path, directory.key_file()).expect("a file can be moved back");
     for read in [directory.running().map(drop), read_key(&directory.key_file()).map(drop)] {
         assert!(read.err().is_none_or(|refused| !refused.to_string().is_empty()));
     }

@@ -14,6 +14,8 @@ mod digest;
 mod fault;
 mod grade;
 mod incident;
+mod init;
+mod keys;
 mod log;
 mod module;
 mod new;
@@ -50,6 +52,8 @@ struct Cli {
 enum Command {
     Up(up::UpArgs),
     Demo(demo::DemoArgs),
+    Init(init::InitArgs),
+    Keys(keys::KeysArgs),
     Node(node::NodeArgs),
     Client(client::ClientArgs),
     Sh(sh::ShArgs),
@@ -88,6 +92,8 @@ pub fn run() -> ExitCode {
     let ended = match cli.command {
         Command::Up(args) => up::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Keys(args) => keys::run(args),
         Command::Node(args) => node::run(args),
         Command::Client(args) => client::run(args),
         Command::Sh(args) => sh::run(args),
@@ -129,10 +135,16 @@ mod tests {
     use super::*;
 
     /// Words that lead somewhere, so that more than the name of the command is tried.
-    const WORDS: [&str; 47] = [
+    const WORDS: [&str; 53] = [
         "up",
         "demo",
         "node",
+        "init",
+        "keys",
+        "rotate",
+        "--nodes",
+        "front-end=[::1]:1,sequencer=[::1]:2",
+        "--clients",
         "client",
         "sh",
         "ps",

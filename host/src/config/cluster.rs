@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::document::{Entry, Findings, Section, quote, read_document};
 use super::near_miss::near_miss;
 use super::{
-    ANY_PORT, ClusterConfig, DATA_DIRECTORY, DURABILITY, DataConfig, FrontEndConfig, KEY_FILE, MODE, ModuleLimits,
-    ModuleSource, NO_DURABILITY, Problem, REFERENCE, ReplicaConfig, SequencerConfig, absolute, module_file,
+    ANY_PORT, ClusterConfig, DATA_DIRECTORY, DURABILITY, DataConfig, FrontEndConfig, KEY_FILE, Keys, MODE,
+    ModuleLimits, ModuleSource, NO_DURABILITY, Problem, REFERENCE, ReplicaConfig, SequencerConfig, absolute,
+    module_file,
 };
 use crate::protocol::limits::{LOG_LEN_MAX, PROGRESS_INTERVAL, REPLICAS_LEN_MAX, REQUEST_TIMEOUT};
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
@@ -19,7 +20,7 @@ use crate::storage::Durability;
 
 /// The tables of the file, each with its keys. A table or key that is not here is refused.
 const SCHEMA: &[(&str, &[&str])] = &[
-    ("cluster", &["mode", "key_file", "data", "durability", "request_timeout_ms", "allow_faults"]),
+    ("cluster", &["mode", "key_file", "keys", "data", "durability", "request_timeout_ms", "allow_faults"]),
     ("front_end", &["address", "client_address"]),
     ("sequencer", &["address"]),
     ("replica", &["address", "module", "spares"]),
@@ -64,7 +65,9 @@ const LOG_BYTES: RangeInclusive<u64> = 1..=16 << 20;
 /// Relative paths count from `directory`, the one that the file is in. After an error of TOML's syntax only what precedes it
 /// is judged, and the other problems show up once it is corrected.
 pub fn parse(text: &str, directory: &Path) -> Result<ClusterConfig, Vec<Problem>> {
-    read_document(text, SCHEMA, |root, complete, findings| Reader { directory, complete, findings }.cluster(root))
+    read_document(text, SCHEMA, |root, complete, findings| {
+        Reader { directory, complete, has_keys: false, findings }.cluster(root)
+    })
 }
 
 /// Reads tables in turn, and notes what is wrong; a value that is wrong is replaced by its default, which nobody gets to see.
@@ -72,6 +75,8 @@ struct Reader<'a> {
     directory: &'a Path,
     /// Whether the whole document parsed; otherwise tables may be missing, and values are not judged against each other.
     complete: bool,
+    /// Whether each node has keys of its own.
+    has_keys: bool,
     findings: &'a mut Findings,
 }
 
@@ -85,6 +90,7 @@ impl Reader<'_> {
         let recovery = root.table("recovery", self.findings);
         let limits = root.table("module_limits", self.findings);
 
+        self.has_keys = cluster.entry("keys").is_some();
         let mode = cluster.entry("mode");
         let wanted = mode.map_or(Some(MODE), |mode| self.mode(&mode));
         let tolerance = wanted.zip(replicas.as_deref()).and_then(|(tolerance, replicas)| {
@@ -120,7 +126,7 @@ impl Reader<'_> {
             cluster.entry("request_timeout_ms").and_then(|entry| entry.number(REQUEST_TIMEOUT_MS, self.findings));
         ClusterConfig {
             tolerance: tolerance.unwrap_or(MODE),
-            key_file: self.key_file(cluster.entry("key_file")),
+            keys: self.keys(&cluster),
             data: self.data(&cluster),
             request_timeout: timeout_ms.map_or(REQUEST_TIMEOUT, Duration::from_millis),
             front_end: FrontEndConfig { address: front_end_address, client_address },
@@ -169,16 +175,35 @@ impl Reader<'_> {
         checked.ok()
     }
 
-    fn key_file(&mut self, entry: Option<Entry<'_>>) -> PathBuf {
-        const EXPECTED: &str = "the path of a file";
-        let default = || absolute(self.directory, Path::new(KEY_FILE));
-        let Some(entry) = entry else { return default() };
-        let Some(text) = entry.string(EXPECTED, self.findings) else { return default() };
-        let path = absolute(self.directory, Path::new(text));
-        if path.is_dir() || text.ends_with('/') {
-            entry.expected(EXPECTED, ", which is a directory", self.findings);
+    fn keys(&mut self, table: &Section<'_>) -> Keys {
+        const EXPECTED_FILE: &str = "the path of a file";
+        const EXPECTED_DIRECTORY: &str = "the path of a directory with a key file for each node";
+        let mut path = |key, expected| {
+            let entry = table.entry(key)?;
+            let text = entry.string(expected, self.findings)?;
+            Some((entry, text, absolute(self.directory, Path::new(text))))
+        };
+        let (shared, of_nodes) = (path("key_file", EXPECTED_FILE), path("keys", EXPECTED_DIRECTORY));
+        if let (Some((entry, ..)), true) = (&shared, self.has_keys) {
+            let what =
+                "`key_file`: expected it or `keys`, found both: with keys for each pair of nodes there is none for all";
+            self.findings.add(entry.at, what.to_owned());
         }
-        path
+        if let Some((entry, text, path)) = &shared
+            && (path.is_dir() || text.ends_with('/'))
+        {
+            entry.expected(EXPECTED_FILE, ", which is a directory", self.findings);
+        }
+        if let Some((entry, _, path)) = &of_nodes
+            && path.is_file()
+        {
+            entry.expected(EXPECTED_DIRECTORY, ", which is a file", self.findings);
+        }
+        match (of_nodes, shared) {
+            (Some((_, _, directory)), _) => Keys::OfNodes(directory),
+            (None, Some((_, _, file))) => Keys::Shared(file),
+            (None, None) => Keys::Shared(absolute(self.directory, Path::new(KEY_FILE))),
+        }
     }
 
     fn data(&mut self, cluster: &Section<'_>) -> Option<DataConfig> {
@@ -314,6 +339,13 @@ impl Reader<'_> {
     /// Where a node listens, by a key of its table.
     fn listener(&mut self, node: &str, table: &Section<'_>, key: &'static str) -> Listener {
         let given = table.entry(key).map(|entry| (entry.at, self.address(&entry)));
+        if let Some((at, Some(address))) = given
+            && key == "address"
+            && address.ip().is_unspecified()
+        {
+            let what = format!("`address`: expected one at which the other nodes reach {node}, found {address}");
+            self.findings.add(at, what);
+        }
         Listener { node: node.to_owned(), given }
     }
 
@@ -324,9 +356,8 @@ impl Reader<'_> {
             entry.expected(EXPECTED, "", self.findings);
             return None;
         };
-        if !address.ip().is_loopback() {
-            let refusal =
-                "; binding anything but loopback needs keys per pair of nodes, which this version does not have";
+        if !address.ip().is_loopback() && !self.has_keys {
+            let refusal = "; any other needs keys for each pair of nodes, which `dsms init` writes";
             entry.expected("a loopback address, such as \"127.0.0.1:7400\"", refusal, self.findings);
             return None;
         }

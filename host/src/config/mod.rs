@@ -10,13 +10,14 @@
 //! | `cluster.rs` | what the values mean together |
 //! | `write.rs` | the way back, to a complete file |
 //! | `error.rs` | what can be wrong, in words |
+//! | `key_file.rs` | the text of a node's key file |
 //!
-//! What is deliberately absent: reading of environment variables, reloading of a changed file, and addresses beyond
-//! loopback.
+//! What is deliberately absent: reading of environment variables, and reloading of a changed configuration.
 
 mod cluster;
 mod document;
 mod error;
+mod key_file;
 mod near_miss;
 mod write;
 
@@ -35,6 +36,7 @@ use crate::storage::Durability;
 
 pub use cluster::parse;
 pub use error::{ConfigError, MissingPorts, ModeError, PathNotUtf8, Place, Problem};
+pub use key_file::{KEY_FILE_LEN_MAX, KeyFileError, key_file_text, parse_key_file};
 
 /// Largest configuration file, in bytes. The operator controls it; a complete one has about 1 KiB, so whatever is larger is
 /// another file by mistake, and is refused before it is read.
@@ -67,8 +69,8 @@ pub struct ClusterConfig {
     /// How many replicas may be wrong and how many crashed, as it holds for this number of replicas: mode `crash` with five
     /// of them is four crashed.
     pub tolerance: Tolerance,
-    /// The file with the key that authenticates datagrams; it may not exist yet.
-    pub key_file: PathBuf,
+    /// The keys that authenticate datagrams between nodes.
+    pub keys: Keys,
     /// Where what is ordered outlives the processes, and what it outlives; if nowhere, it ends with them.
     pub data: Option<DataConfig>,
     /// How long the front end waits for enough replies, in whole milliseconds.
@@ -97,6 +99,16 @@ pub struct DataConfig {
     pub directory: PathBuf,
     /// What is outlived.
     pub durability: Durability,
+}
+
+/// Where the keys of nodes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// One key for all nodes, in this file, which may not exist yet. Whoever has it can speak for every node, so all of them are on one
+    /// machine: their addresses are loopback addresses.
+    Shared(PathBuf),
+    /// A file `NAME.key` for each node in this directory, with a secret for each other node.
+    OfNodes(PathBuf),
 }
 
 /// Where the front end listens.
@@ -219,7 +231,7 @@ impl ClusterConfig {
         replicas.resize(replicas_len, ReplicaConfig::default());
         Ok(ClusterConfig {
             tolerance,
-            key_file: absolute(Path::new(""), Path::new(KEY_FILE)),
+            keys: Keys::Shared(absolute(Path::new(""), Path::new(KEY_FILE))),
             data: Some(DataConfig {
                 directory: absolute(Path::new(""), Path::new(DATA_DIRECTORY)),
                 durability: DURABILITY,
@@ -334,7 +346,7 @@ mod tests {
             let config = ClusterConfig::for_mode(tolerance, None, Vec::new()).unwrap();
             assert_eq!(config.replicas, vec![ReplicaConfig::default(); expected]);
             assert_eq!(config.tolerance, tolerance);
-            assert!(config.key_file.is_absolute());
+            assert!(matches!(&config.keys, Keys::Shared(path) if path.is_absolute()));
             let everywhere = config.nodes().into_iter().map(|node| config.address_of(node));
             assert!(everywhere.eq(std::iter::repeat_n(ANY_PORT, expected + 2)));
         }
@@ -396,7 +408,7 @@ mod tests {
         fs::write(&path, format!("{replica}[[replica]]\n[[replica]]\n[cluster]\nkey_file = 'key'")).unwrap();
         let config = ClusterConfig::load(&path).unwrap();
         assert_eq!(config.replicas[0].module, ModuleSource::File(directory.path().join("module.wasm")));
-        assert_eq!(config.key_file, directory.path().join("key"));
+        assert_eq!(config.keys, Keys::Shared(directory.path().join("key")));
     }
 
     #[test]

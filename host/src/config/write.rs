@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{ClusterConfig, DataConfig, ModuleSource, PathNotUtf8};
+use super::{ClusterConfig, DataConfig, Keys, ModuleSource, PathNotUtf8};
 use super::{NO_DURABILITY, REFERENCE};
 use crate::protocol::quorum::Tolerance;
 
@@ -16,7 +16,7 @@ impl ClusterConfig {
     pub fn to_toml(&self) -> Result<String, PathNotUtf8> {
         let ClusterConfig {
             tolerance,
-            key_file,
+            keys,
             data,
             request_timeout,
             allow_faults,
@@ -33,7 +33,10 @@ impl ClusterConfig {
         };
         line(format_args!("[cluster]"));
         line(format_args!("mode = {}", mode(*tolerance)));
-        line(format_args!("key_file = {}", path(key_file)?));
+        match keys {
+            Keys::Shared(file) => line(format_args!("key_file = {}", path(file)?)),
+            Keys::OfNodes(directory) => line(format_args!("keys = {}", path(directory)?)),
+        }
         match data {
             Some(DataConfig { directory, durability }) => {
                 line(format_args!("data = {}", path(directory)?));
@@ -157,7 +160,8 @@ mod tests {
                     replica.address = address(offset);
                 }
                 config.front_end.client_address = address(1);
-                config.key_file = directory.join(format!("{key}.key"));
+                let path = directory.join(format!("{key}.key"));
+                config.keys = if extra == 0 { Keys::OfNodes(path) } else { Keys::Shared(path) };
                 let data =
                     DataConfig { directory: directory.join(&key), durability: Durability::NAMED[usize::from(ipv6)].1 };
                 config.data = (port % 3 > 0).then_some(data);
@@ -196,7 +200,7 @@ mod tests {
         };
         let config = ClusterConfig {
             tolerance: Tolerance { wrong: 0, crashed: 1 },
-            key_file: "/home/key".into(),
+            keys: Keys::Shared("/home/key".into()),
             data: Some(DataConfig { directory: "/home/data".into(), durability: Durability::Fsync }),
             request_timeout: Duration::from_secs(1),
             front_end: FrontEndConfig { address: address(1), client_address: address(2) },
@@ -260,9 +264,11 @@ log_bytes_per_call_max = 8
     #[test]
     fn a_path_that_is_not_utf8_is_refused() {
         use std::os::unix::ffi::OsStringExt;
+        use std::path::PathBuf;
 
         let mut config = ClusterConfig::for_mode(Tolerance::BYZANTINE, None, Vec::new()).unwrap();
-        config.key_file = std::ffi::OsString::from_vec(vec![b'/', 0xff]).into();
-        assert_eq!(config.to_toml(), Err(PathNotUtf8(config.key_file)));
+        let path = PathBuf::from(std::ffi::OsString::from_vec(vec![b'/', 0xff]));
+        config.keys = Keys::Shared(path.clone());
+        assert_eq!(config.to_toml(), Err(PathNotUtf8(path)));
     }
 }

@@ -1,13 +1,15 @@
 //! All channels of one node: routes datagrams to them, and messages from and to them.
 //!
-//! Authentication is not done here. The driver opens a datagram's seal before it hands it in, and seals what it sends.
+//! Datagrams go in and out as they are on the network. Which channel one is for, it says itself; whether it is the peer's, that
+//! channel finds out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::channel::limits::BACKLOG_LEN_MAX;
-use super::channel::{Channel, ChannelConfig, ChannelEvent, Counters, Datagram, DropReason, SendError};
+use super::channel::{Channel, ChannelConfig, ChannelEvent, Counters, DropReason, Envelope, SendError};
 use super::id::{NodeId, SessionId};
+use super::keyring::Keyring;
 use super::message::Message;
 use super::recipients::Recipients;
 use super::time::{Instant, earliest};
@@ -18,6 +20,8 @@ use super::wire;
 pub struct Endpoint {
     local: NodeId,
     channels: BTreeMap<NodeId, Channel>,
+    /// Of datagrams that are for no channel.
+    unrouted: Counters,
     /// Encoded message on its way into the channels; kept for its capacity.
     encoded: Vec<u8>,
     /// Encoded message on its way out of a channel; kept for its capacity.
@@ -34,26 +38,44 @@ pub struct NotSent {
 }
 
 impl Endpoint {
-    /// Channels from `local` to all of `peers`, in the life of this process named by `session`.
+    /// Channels from the node of the keyring to all of `peers`, in the life of its process named by `session`.
+    ///
+    /// The keyring has to have a secret with each peer.
     pub fn new(
-        local: NodeId,
+        keyring: &Keyring,
         peers: impl IntoIterator<Item = NodeId>,
         session: SessionId,
         datagram_len_max: usize,
     ) -> Endpoint {
-        let channel = |peer| (peer, Channel::new(ChannelConfig { local, peer, session, datagram_len_max }));
+        let local = keyring.local();
+        let channel = |peer| {
+            let config = ChannelConfig { local, peer, session, datagram_len_max };
+            (peer, Channel::new(config, keyring))
+        };
         let channels = peers.into_iter().filter(|peer| *peer != local).map(channel).collect();
-        Endpoint { local, channels, encoded: Vec::new(), delivered: Vec::new() }
+        Endpoint { local, channels, unrouted: Counters::default(), encoded: Vec::new(), delivered: Vec::new() }
     }
 
-    /// Takes in one datagram whose seal was good.
+    /// Seals and opens with other keys from now on. The keyring has to have a secret with each peer.
+    pub fn change_keys(&mut self, keyring: &Keyring) {
+        self.channels.values_mut().for_each(|channel| channel.change_keys(keyring));
+    }
+
+    /// Takes in one datagram, whoever sent it. An error tells why it, or the packet in it, was not used; it is counted.
     pub fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> Result<(), DropReason> {
-        let datagram = Datagram::decode(datagram)?;
-        if datagram.to != self.local {
-            return Err(DropReason::Misrouted);
+        let routed = Envelope::read(datagram).and_then(|envelope| {
+            let (from, to) = (envelope.address.from, envelope.address.to);
+            // What comes back to its sender is judged where it was sent.
+            let peer = if from == self.local { to } else { from };
+            Ok((self.channels.get_mut(&peer).ok_or(DropReason::Misrouted)?, envelope))
+        });
+        match routed {
+            Ok((channel, envelope)) => channel.handle_datagram(&envelope, now),
+            Err(reason) => {
+                self.unrouted.count_drop(reason);
+                Err(reason)
+            }
         }
-        let channel = self.channels.get_mut(&datagram.from).ok_or(DropReason::Misrouted)?;
-        channel.handle_datagram(datagram, now)
     }
 
     /// Queues a message, encoded once for all its recipients. Returns those that it could not be queued for.
@@ -117,8 +139,16 @@ impl Endpoint {
         self.channels.values().map(|channel| ("bytes for a peer", channel.backlog_len(), BACKLOG_LEN_MAX))
     }
 
+    /// The counters of datagrams that are for no channel, and may be from anybody.
+    pub fn unrouted(&self) -> &Counters {
+        &self.unrouted
+    }
+
     /// Each peer with its channel's counters and measured round-trip time.
     pub fn counters(&self) -> impl Iterator<Item = (NodeId, &Counters, Option<Duration>)> {
         self.channels.iter().map(|(peer, channel)| (*peer, channel.counters(), channel.round_trip_time()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::limits::REPLICAS_LEN_MAX;
+use super::time::Instant;
 
 /// A replica and the manager that hosts it, numbered from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -189,9 +190,17 @@ pub struct RequestId {
     pub number: RequestNumber,
 }
 
-/// One life of a node's process. A later life has a larger number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SessionId(pub u64);
+/// One life of a node's process. A later life has a larger number, and no other life has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u128);
+
+impl SessionId {
+    /// The life that begins now. `nonce` is drawn at random: even if the clock is set back, nobody can foresee a session, nor is one
+    /// used twice.
+    pub fn new(now: Instant, nonce: u64) -> SessionId {
+        SessionId(u128::from(now.0) << 64 | u128::from(nonce))
+    }
+}
 
 impl fmt::Display for ReplicaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

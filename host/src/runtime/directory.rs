@@ -13,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use crate::config::{ClusterConfig, ConfigError, PathNotUtf8};
-use crate::seal::ClusterKey;
+use crate::protocol::secret::{SECRET_LEN, Secret};
 use crate::storage::lock::{self, Lock, LockError};
 
 /// The directory's name, in the directory where `dsms up` is run.
@@ -137,7 +137,7 @@ impl ClusterDirectory {
 }
 
 /// Reads a cluster's key. The file must be readable by its owner only.
-pub fn read_key(path: &Path) -> Result<ClusterKey, DirectoryError> {
+pub fn read_key(path: &Path) -> Result<Secret, DirectoryError> {
     let key_error =
         |problem: &str| DirectoryError::Key { path: path.display().to_string(), problem: problem.to_owned() };
     if !path.exists() {
@@ -152,21 +152,21 @@ pub fn read_key(path: &Path) -> Result<ClusterKey, DirectoryError> {
     }
     let mut text = String::new();
     file.take(1024).read_to_string(&mut text).map_err(io_error(path))?;
-    ClusterKey::from_hex(&text)
+    Secret::from_hex(&text)
         .ok_or_else(|| key_error("not a cluster key (64 hexadecimal digits); delete it to draw a new one"))
 }
 
 /// Reads the cluster's key, or draws one and writes it for its owner only.
-pub fn read_or_draw_key(path: &Path) -> Result<ClusterKey, DirectoryError> {
+pub fn read_or_draw_key(path: &Path) -> Result<Secret, DirectoryError> {
     if path.exists() {
         return read_key(path);
     }
     if let Some(parent) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io_error(parent))?;
     }
-    let mut bytes = [0; 32];
+    let mut bytes = [0; SECRET_LEN];
     getrandom::fill(&mut bytes).map_err(|error| io_error(path)(io::Error::other(error.to_string())))?;
-    let key = ClusterKey::new(bytes);
+    let key = Secret::new(bytes);
     let mut file = private(OpenOptions::new().write(true).create_new(true)).open(path).map_err(io_error(path))?;
     file.set_permissions(fs::Permissions::from_mode(PRIVATE_FILE)).map_err(io_error(path))?;
     writeln!(file, "{}", key.to_hex()).map_err(io_error(path))?;

@@ -1,4 +1,4 @@
-//! One node's UDP socket with its endpoint: opens and seals datagrams, and moves them in batches.
+//! One node's UDP socket with its endpoint: moves datagrams between the two, in batches.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
@@ -16,10 +16,11 @@ use crate::protocol::id::{NodeId, SessionId};
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
 use crate::protocol::time::{Instant, earliest};
-use crate::seal::{ClusterKey, TAG_LEN};
 
 use super::clock::Clock;
+use super::dropped::{Dropped, Level};
 use super::injection::{Injection, ModuleFaults, PAUSE_LINE};
+use super::keys::NodeKeys;
 use super::log::Log;
 
 /// Most datagrams taken in one turn, so that a flood cannot keep a node from its timers and from sending.
@@ -34,7 +35,7 @@ pub struct Network {
     local: NodeId,
     socket: UdpSocket,
     endpoint: Endpoint,
-    key: ClusterKey,
+    keys: NodeKeys,
     addresses: BTreeMap<NodeId, SocketAddr>,
     clock: Clock,
     /// The node's log.
@@ -48,42 +49,29 @@ pub struct Network {
     sent: Vec<u8>,
 }
 
-/// Datagrams that were dropped, by the reason; logged at most once a second, when they have changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Dropped {
-    /// The seal was missing or not ours: a stranger, or a garbled datagram.
-    unsealed: u64,
-    /// The seal was good, but the channel had no use for it: stale, misrouted or malformed.
-    refused: u64,
-    /// The socket did not take it.
-    unsent: u64,
-    /// What of this was logged, and when.
-    logged_sum: u64,
-    logged_unsealed: u64,
-    logged_at: Instant,
-}
-
 impl Network {
     /// The network of a node whose socket is bound already.
     pub fn new(
         local: NodeId,
         socket: UdpSocket,
         addresses: BTreeMap<NodeId, SocketAddr>,
-        key: ClusterKey,
+        keys: NodeKeys,
         clock: Clock,
         injection: Injection,
-    ) -> Network {
+    ) -> io::Result<Network> {
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce).map_err(io::Error::other)?;
         // A later life of the process has a later start, which is what makes its session the newer one.
-        let session = SessionId(clock.now().0);
-        let endpoint = Endpoint::new(local, addresses.keys().copied(), session, DATAGRAM_LEN_DEFAULT);
+        let session = SessionId::new(clock.now(), u64::from_le_bytes(nonce));
+        let endpoint = Endpoint::new(keys.keyring(), addresses.keys().copied(), session, DATAGRAM_LEN_DEFAULT);
         let log = Log::new(local, clock);
         // One byte more than a datagram may have, so that a longer one is seen to be too long.
-        let received = vec![0; DATAGRAM_LEN_DEFAULT + TAG_LEN + 1];
-        Network {
+        let received = vec![0; DATAGRAM_LEN_DEFAULT + 1];
+        Ok(Network {
             local,
             socket,
             endpoint,
-            key,
+            keys,
             addresses,
             clock,
             log,
@@ -93,7 +81,7 @@ impl Network {
             flooded: false,
             received,
             sent: Vec::new(),
-        }
+        })
     }
 
     /// This node.
@@ -126,13 +114,15 @@ impl Network {
     /// Takes in what has arrived and what is due. Returns the time of this turn.
     pub fn receive(&mut self) -> Instant {
         let now = self.now();
+        self.change_keys();
         // What has arrived may make a deadline void, so it goes first.
         self.flooded = true;
         for _ in 0..DATAGRAMS_PER_TURN_MAX {
             match self.socket.try_recv_from(&mut self.received) {
                 Ok((len, from)) => {
                     if self.is_let_through(from, now) {
-                        self.on_datagram(len, now);
+                        // The endpoint counts what it drops.
+                        let _used_or_not = self.endpoint.handle_datagram(&self.received[..len], now);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -204,7 +194,6 @@ impl Network {
         let now = self.now();
         self.report_faults(now);
         while let Some(peer) = self.endpoint.poll_transmit(now, &mut self.sent) {
-            self.key.seal(&mut self.sent);
             let undisturbed = self.injection.links.are_undisturbed();
             let copies = if undisturbed { 1 } else { self.injection.links.send(peer, &self.sent, now) };
             for _ in 0..copies {
@@ -242,17 +231,6 @@ impl Network {
         peer.is_none_or(|peer| self.injection.links.receive(peer, now))
     }
 
-    fn on_datagram(&mut self, len: usize, now: Instant) {
-        match self.key.open(&self.received[..len]) {
-            None => self.dropped.unsealed += 1,
-            Some(datagram) => {
-                if self.endpoint.handle_datagram(datagram, now).is_err() {
-                    self.dropped.refused += 1;
-                }
-            }
-        }
-    }
-
     fn on_channel_event(&mut self, peer: NodeId, event: ChannelEvent) {
         match event {
             ChannelEvent::Reachable => self.log.info(format_args!("reachable peer={peer}")),
@@ -262,19 +240,23 @@ impl Network {
     }
 
     fn log_dropped(&mut self, now: Instant) {
-        let Dropped { unsealed, refused, unsent, logged_sum, logged_at, .. } = self.dropped;
-        let sum = unsealed + refused + unsent;
-        if sum > logged_sum && now.since(logged_at) >= Duration::from_secs(1) {
-            self.dropped.logged_sum = sum;
-            self.dropped.logged_at = now;
-            // Late and repeated ones are everyday; only what is not sealed by our key comes from a stranger.
-            let words = format!("dropped datagrams unsealed={unsealed} refused={refused} unsent={unsent}");
-            if unsealed > self.dropped.logged_unsealed {
-                self.log.warn(words)
-            } else {
-                self.log.info(words)
+        match self.dropped.poll_line(&self.endpoint, now) {
+            Some((totals, Level::Warning)) => self.log.warn(totals),
+            Some((totals, Level::Information)) => self.log.info(totals),
+            None => {}
+        }
+    }
+
+    /// Goes over to keys that were read again.
+    fn change_keys(&mut self) {
+        match self.keys.poll_reloaded() {
+            None => {}
+            Some(Ok(keyring)) => {
+                self.endpoint.change_keys(keyring);
+                let generations: Vec<String> = keyring.generations().map(|generation| generation.to_string()).collect();
+                self.log.info(format_args!("keys read again generations={}", generations.join(",")));
             }
-            self.dropped.logged_unsealed = unsealed;
+            Some(Err(error)) => self.log.warn(format_args!("keys not changed reason=\"{error}\"")),
         }
     }
 }

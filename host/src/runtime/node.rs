@@ -23,9 +23,9 @@ use crate::storage::files::OpenError;
 use super::clock::Clock;
 use super::connections::Connections;
 use super::data;
-use super::directory::{DirectoryError, read_key};
 use super::injection::Injection;
 use super::kept_modules::Beginning;
+use super::keys::{KeysError, NodeKeys};
 use super::log::Log;
 use super::network::Network;
 use super::replica::{Kept, ReplicaDriver};
@@ -64,9 +64,9 @@ pub enum NodeError {
         /// What the system said.
         error: std::io::Error,
     },
-    /// The key cannot be read.
+    /// The keys cannot be read.
     #[error(transparent)]
-    Key(#[from] DirectoryError),
+    Keys(#[from] KeysError),
     /// The sandbox does not start.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -97,16 +97,17 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
     if !known.contains(&node) {
         return Err(NodeError::Unknown { node, known });
     }
+    let keys = NodeKeys::read(&config, node)?;
     let stop = Stop::on_signals()?;
+    let stop = if keys.reload_on_hang_up()? { stop.but_hang_up() } else { stop };
     let mut stop = if supervised { stop.on_orphaned() } else { stop };
-    let key = read_key(&config.key_file)?;
     let clock = Clock::start();
     let address = config.address_of(node);
     let bind_error = |transport, address| move |error| NodeError::Bind { node, transport, address, error };
     let socket = UdpSocket::bind(address).await.map_err(bind_error("udp", address))?;
     let addresses: BTreeMap<NodeId, SocketAddr> = known.iter().map(|node| (*node, config.address_of(*node))).collect();
     let injection = Injection::new(config.allow_faults, supervised, clock);
-    let mut network = Network::new(node, socket, addresses, key, clock, injection);
+    let mut network = Network::new(node, socket, addresses, keys, clock, injection)?;
     let running = async {
         match node {
             NodeId::FrontEnd => {

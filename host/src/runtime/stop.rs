@@ -14,7 +14,7 @@ const ORPHAN_GRACE: Duration = Duration::from_secs(2);
 pub struct Stop {
     interrupt: Signal,
     terminate: Signal,
-    hang_up: Signal,
+    hang_up: Option<Signal>,
     orphaned: Option<oneshot::Receiver<()>>,
 }
 
@@ -23,7 +23,13 @@ impl Stop {
     pub fn on_signals() -> std::io::Result<Stop> {
         let [interrupt, terminate, hang_up] =
             [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-        Ok(Stop { interrupt: interrupt?, terminate: terminate?, hang_up: hang_up?, orphaned: None })
+        Ok(Stop { interrupt: interrupt?, terminate: terminate?, hang_up: Some(hang_up?), orphaned: None })
+    }
+
+    /// Does not end on SIGHUP, which means something else to this process.
+    pub fn but_hang_up(mut self) -> Stop {
+        self.hang_up = None;
+        self
     }
 
     /// Listens for the end of standard input as well. The process that started this one holds its other end and never writes,
@@ -44,6 +50,12 @@ impl Stop {
 
     /// Waits until the process is to end. Cancel-safe.
     pub async fn requested(&mut self) {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(hang_up) => drop(hang_up.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         let orphaned = async {
             match &mut self.orphaned {
                 Some(orphaned) => drop(orphaned.await),
@@ -53,7 +65,7 @@ impl Stop {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
+            () = hang_up => {}
             () = orphaned => {}
         }
     }

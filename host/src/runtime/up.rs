@@ -17,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 
-use crate::config::ClusterConfig;
+use crate::config::{ClusterConfig, Keys};
 use crate::protocol::id::NodeId;
 use crate::protocol::time::Instant;
 use crate::storage::files::OpenError;
@@ -141,7 +141,9 @@ impl Cluster {
     ) -> Result<Option<Cluster>, UpError> {
         let directory = ClusterDirectory::within(directory);
         let lock = directory.lock()?;
-        read_or_draw_key(&config.key_file)?;
+        if let Keys::Shared(path) = &config.keys {
+            read_or_draw_key(path)?;
+        }
         if let Some(data) = &config.data {
             data::claim(&config, &data.directory)?;
         }

@@ -11,11 +11,13 @@ use crate::protocol::endpoint::Endpoint;
 use crate::protocol::event::Event;
 use crate::protocol::front_end::{self, ConnectionId, FrontEnd, FrontEndConfig};
 use crate::protocol::id::{Incarnation, NodeId, SessionId};
+use crate::protocol::keyring::Keyring;
 use crate::protocol::message::{Message, Phase};
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::recipients::Recipients;
 use crate::protocol::record::{Record, Recovered};
 use crate::protocol::replica_manager::{self, ReplicaManager, ReplicaManagerConfig, Task};
+use crate::protocol::secret::{SECRET_LEN, Secret};
 use crate::protocol::sequencer::{self, Sequencer};
 use crate::protocol::swap::SwapId;
 use crate::protocol::time::{Instant, earliest};
@@ -118,7 +120,9 @@ impl Node {
                 Core::ReplicaManager(Box::new(ReplicaManager::new(config, recovered, now)))
             }
         };
-        let endpoint = Endpoint::new(id, NodeId::all(replicas), SessionId(session), DATAGRAM_LEN_DEFAULT);
+        let nodes = NodeId::all(replicas);
+        let keyring = Keyring::of_cluster_key(&Secret::new([7; SECRET_LEN]), id, nodes.clone());
+        let endpoint = Endpoint::new(&keyring, nodes, SessionId(session.into()), DATAGRAM_LEN_DEFAULT);
         Node { id, core, endpoint, process: Process::Up, wake: Some(now), is_rejoining: false, has_lost_disk: false }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use crate::config::{ClusterConfig, ModuleSource};
+use crate::config::{ClusterConfig, Keys, ModuleSource};
 use crate::protocol::event::Event;
 use crate::protocol::fault::{Fault, FaultKind};
 use crate::protocol::id::ReplicaId;
@@ -85,7 +85,7 @@ async fn play(args: &DemoArgs, directory: &Path) -> anyhow::Result<Verdict> {
         let prepared = config.clone();
         tokio::task::spawn_blocking(move || prepare_modules(&prepared)).await??;
         config.allow_faults = true;
-        config.key_file = directory.join("cluster.key");
+        config.keys = Keys::Shared(directory.join("cluster.key"));
         config.data = None;
         let log = LogTo::File(Arc::new(File::create(directory.join("log"))?));
         let Some(mut cluster) = Cluster::start(&directory, config, log, &mut stop).await? else {

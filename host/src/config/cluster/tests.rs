@@ -79,7 +79,7 @@ fn every_value_of_a_file_is_taken() {
     };
     let expected = ClusterConfig {
         tolerance: Tolerance { wrong: 0, crashed: 1 },
-        key_file: "/directory/a key".into(),
+        keys: Keys::Shared("/directory/a key".into()),
         data: Some(DataConfig { directory: "/directory/kept here".into(), durability: Durability::Os }),
         request_timeout: Duration::from_millis(2500),
         front_end: FrontEndConfig { address: address("127.0.0.1:7400"), client_address: address("[::1]:7400") },
@@ -232,7 +232,7 @@ fn addresses_that_cannot_be_used_are_refused() {
     check(
         "[front_end]\nclient_address = '0.0.0.0:7401'",
         &["2:18: `client_address`: expected a loopback address, such as \"127.0.0.1:7400\", found \"0.0.0.0:7401\"; \
-           binding anything but loopback needs keys per pair of nodes, which this version does not have"],
+           any other needs keys for each pair of nodes, which `dsms init` writes"],
     );
     check(
         "[front_end]\naddress = '127.0.0.1:1'\nclient_address = '127.0.0.1:1'\n[sequencer]\naddress = '127.0.0.1:2'\n\
@@ -253,7 +253,7 @@ fn addresses_that_cannot_be_used_are_refused() {
         "replica = [{ address = '[::1]:3' }, { address = '[::1]:4' }, { address = '[::2]:5' }]\n\
          [front_end]\naddress = '[::1]:1'\n[sequencer]\naddress = '[::1]:2'",
         &["1:74: `address`: expected a loopback address, such as \"127.0.0.1:7400\", found \"[::2]:5\"; \
-           binding anything but loopback needs keys per pair of nodes, which this version does not have"],
+           any other needs keys for each pair of nodes, which `dsms init` writes"],
     );
     check(
         "[sequencer]\naddress = '[::1]:2'",
@@ -261,6 +261,28 @@ fn addresses_that_cannot_be_used_are_refused() {
             "2:11: `address`: the sequencer is on IPv6 and the front end on IPv4 (127.0.0.1:0), so they cannot reach each \
            other; expected all on one of the two",
         ],
+    );
+}
+
+#[test]
+fn nodes_with_keys_for_each_pair_may_be_on_any_machine() {
+    let text = "[cluster]\nkeys = 'keys'\n[front_end]\naddress = '10.0.0.1:7400'\nclient_address = '0.0.0.0:7401'\n\
+                [sequencer]\naddress = '10.0.0.2:7400'";
+    let config = parse(text, Path::new("/directory")).unwrap();
+    assert_eq!(config.keys, Keys::OfNodes("/directory/keys".into()));
+    assert_eq!(config.front_end.address, "10.0.0.1:7400".parse().unwrap());
+
+    check(
+        "[cluster]\nkeys = 'module.wasm'\nkey_file = 'key'\n[sequencer]\naddress = '0.0.0.0:7400'",
+        &[
+            "2:8: `keys`: expected the path of a directory with a key file for each node, found \"module.wasm\", which is a file",
+            "3:12: `key_file`: expected it or `keys`, found both: with keys for each pair of nodes there is none for all",
+            "5:11: `address`: expected one at which the other nodes reach the sequencer, found 0.0.0.0:7400",
+        ],
+    );
+    check(
+        "[cluster]\nkeys = ''",
+        &["2:8: `keys`: expected the path of a directory with a key file for each node, found \"\""],
     );
 }
 

@@ -1,8 +1,11 @@
 //! What a channel has done since it was made, counted for people and for tests.
+//!
+//! Whoever sends a datagram decides which node it says it is from. So what was dropped before its tag was checked is counted at the
+//! channel that it names, whoever sent it.
 
 use serde::{Deserialize, Serialize};
 
-use super::datagram::DropReason;
+use super::drop_reason::DropReason;
 
 /// Totals over all sessions of the peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +42,20 @@ pub struct Counters {
     pub undelivered: u64,
     /// Datagrams dropped for any other reason.
     pub dropped: u64,
+    /// Datagrams that were not sealed by the node that they name, or are none of ours at all.
+    pub forged: u64,
+    /// Datagrams that were cut off.
+    pub truncated: u64,
+    /// Datagrams that came back to the node that sent them.
+    pub reflected: u64,
+    /// Datagrams that had arrived before.
+    pub replayed: u64,
+    /// Datagrams of another cluster.
+    pub other_cluster: u64,
+    /// Datagrams under a generation of keys that this node does not hold.
+    pub unknown_key: u64,
+    /// Datagrams of another version of dsms.
+    pub unknown_version: u64,
     /// New sessions of the peer after the first.
     pub peer_restarts: u64,
 }
@@ -50,12 +67,17 @@ impl Counters {
             DropReason::Duplicate => &mut self.duplicates,
             DropReason::StaleSender | DropReason::StaleReceiver => &mut self.stale,
             DropReason::Undelivered => &mut self.undelivered,
-            DropReason::TooShort
-            | DropReason::TooLong
-            | DropReason::UnknownVersion
-            | DropReason::UnknownNode
-            | DropReason::Malformed
+            DropReason::Forged | DropReason::UnknownNode => &mut self.forged,
+            DropReason::Truncated => &mut self.truncated,
+            DropReason::Reflected => &mut self.reflected,
+            DropReason::Replayed => &mut self.replayed,
+            DropReason::OtherCluster => &mut self.other_cluster,
+            DropReason::UnknownKey => &mut self.unknown_key,
+            DropReason::UnknownVersion => &mut self.unknown_version,
+            DropReason::TooLong
             | DropReason::Misrouted
+            | DropReason::TooShort
+            | DropReason::Malformed
             | DropReason::AcknowledgesUnsent
             | DropReason::BeyondWindow
             | DropReason::BrokenStream => &mut self.dropped,

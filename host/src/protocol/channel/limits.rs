@@ -45,8 +45,9 @@ pub const BACKLOG_LEN_MAX: usize = 16 << 20;
 /// in its backlog. Half of it exceeds one message, so that a message can always become complete.
 pub const UNDELIVERED_LEN_MAX: usize = 10 << 20;
 
-/// Length of a datagram, in bytes, unless the operator says otherwise: it passes every Ethernet path unfragmented.
-pub const DATAGRAM_LEN_DEFAULT: usize = 1200;
+/// Length of a datagram, in bytes, unless the operator says otherwise: with the headers of UDP and IPv6 it has the 1280 bytes that
+/// every path of IPv6 passes unfragmented.
+pub const DATAGRAM_LEN_DEFAULT: usize = 1232;
 
 /// Shortest bound on a datagram's length that an operator may choose: the header must not outweigh the content.
 pub const DATAGRAM_LEN_MIN: usize = 256;
@@ -55,6 +56,13 @@ pub const DATAGRAM_LEN_MIN: usize = 256;
 ///
 /// It bounds what the packets behind a gap cost: [`WINDOW_LEN_MAX`] of them are 4 MiB per peer.
 pub const DATAGRAM_LEN_MAX: usize = 16 << 10;
+
+/// Most datagrams by which one may be overtaken and is still taken in.
+///
+/// The network controls it, and whoever holds datagrams back. Which of so many have arrived is remembered one by one, in 136 bytes per
+/// peer; an older one is dropped, and the channel repeats what was in it. A window of packets and their acknowledgements are about
+/// half as many.
+pub const REPLAY_WINDOW_LEN: usize = 1024;
 
 /// Packets that a receiver leaves unacknowledged at most; the one that reaches the bound is acknowledged at once.
 pub const UNACKNOWLEDGED_LEN_MAX: u32 = 8;
@@ -101,6 +109,7 @@ const _: () = assert!(MESSAGE_LEN_MAX <= u32::MAX as usize);
 const _: () = assert!(MESSAGE_PREFIX_LEN + MESSAGE_LEN_MAX <= UNDELIVERED_LEN_MAX / 2);
 const _: () = assert!(MESSAGE_PREFIX_LEN + MESSAGE_LEN_MAX <= BACKLOG_LEN_MAX);
 const _: () = assert!(DATAGRAM_LEN_MIN <= DATAGRAM_LEN_DEFAULT && DATAGRAM_LEN_DEFAULT <= DATAGRAM_LEN_MAX);
+const _: () = assert!(REPLAY_WINDOW_LEN.is_multiple_of(64) && REPLAY_WINDOW_LEN >= 2 * WINDOW_LEN_MAX);
 const _: () = assert!(2 * ACKNOWLEDGE_AFTER.as_micros() < RETRANSMIT_AFTER_MIN.as_micros());
 const _: () = assert!(ANSWER_INTERVAL.as_micros() < RETRANSMIT_AFTER_MIN.as_micros());
 const _: () = assert!(RETRANSMIT_AFTER_MIN.as_micros() <= RETRANSMIT_AFTER_INITIAL.as_micros());

@@ -1,9 +1,24 @@
 //! The reliable channel: carries messages between two nodes, in order and once, over datagrams that may do neither.
 //!
 //! A [`Channel`] is one node's end towards one peer. It is a plain value without socket, clock and randomness: datagrams and
-//! the time go in through `handle_*`, effects come out through `poll_*`. It has no secrets either: the driver seals what
-//! [`Channel::poll_transmit`] fills and opens what it hands to [`Channel::handle_datagram`], so a datagram that gets here is
-//! authentic. It may still be lost, repeated, late, out of order, or a replay from an earlier life of either process.
+//! the time go in through `handle_*`, effects come out through `poll_*`.
+//!
+//! # What is let in
+//!
+//! Every datagram is sealed: keyed BLAKE3 over all of it, with a key for this direction of this pair of nodes in this cluster
+//! (`envelope.rs`, `seal.rs`, `keyring.rs`). It hides nothing. Nobody but the peer can make one, but whoever sees one can send it again:
+//!
+//! | A datagram that is sent again | is dropped |
+//! |---|---|
+//! | in the session in which it was sent | by its serial number (`replay.rs`); a packet that the peer repeats has a new one, and is known by its own number (`receive.rs`) |
+//! | after the receiver has begun a new session | since it names the old one; it draws an answer at most |
+//! | after the sender has | since its session is smaller than the one that was adopted |
+//! | before the sender's next session was heard of | by its serial number, as that of the session that still counts |
+//! | to its sender | since the key of the other direction is another |
+//! | to another node, or in another cluster | since those have other keys |
+//!
+//! A hello of a session that is not established counts in none of these: it draws an answer, at most one per [`ANSWER_INTERVAL`], and
+//! has no other effect.
 //!
 //! # The stream
 //!
@@ -55,11 +70,15 @@ mod byte_queue;
 mod congestion;
 mod counters;
 mod datagram;
+mod drop_reason;
+mod envelope;
 pub mod limits;
 mod packet_set;
 mod receive;
+mod replay;
 mod retry;
 mod round_trip;
+mod seal;
 mod send;
 mod session;
 #[cfg(test)]
@@ -70,13 +89,18 @@ use std::fmt;
 use std::time::Duration;
 
 use super::id::{NodeId, SessionId};
+use super::keyring::{Generation, Keyring};
 use super::time::{Instant, earliest};
 pub use counters::Counters;
-pub use datagram::{Datagram, DropReason, Packet, PacketNumber, Receipt};
+pub use datagram::{Datagram, Packet, PacketNumber, Receipt};
+pub use drop_reason::DropReason;
+pub use envelope::{Address, ENVELOPE_LEN, Envelope, enclose};
 use limits::{ANSWER_INTERVAL, DATAGRAM_LEN_MAX, DATAGRAM_LEN_MIN, EVENTS_LEN_MAX};
 pub use packet_set::PacketSet;
 use receive::{Arrival, ReceiveHalf};
+use replay::ReplayWindow;
 use retry::{Retry, Timeout};
+pub use seal::Seal;
 use send::SendHalf;
 use session::Standing;
 
@@ -87,10 +111,11 @@ pub struct ChannelConfig {
     pub local: NodeId,
     /// The node at the other end.
     pub peer: NodeId,
-    /// This life of this node: not 0, and larger than any life of it before, or the peer takes it for one of those.
+    /// This life of this node: not 0, larger than any life of it before, or the peer takes it for one of those, and nothing that
+    /// anybody could foresee.
     pub session: SessionId,
-    /// Longest datagram to send, in bytes, without the tag that the driver adds: from
-    /// [`DATAGRAM_LEN_MIN`] to [`DATAGRAM_LEN_MAX`]. The two ends need not agree.
+    /// Longest datagram to send, in bytes, all included: from [`DATAGRAM_LEN_MIN`] to [`DATAGRAM_LEN_MAX`]. The two ends need not
+    /// agree.
     pub datagram_len_max: usize,
 }
 
@@ -135,15 +160,22 @@ impl std::error::Error for SendError {}
 #[derive(Debug)]
 pub struct Channel {
     config: ChannelConfig,
+    seal: Seal,
+    /// The serial number of the next datagram.
+    serial: u64,
     /// The latest session of the peer that has named ours.
     peer_session: Option<SessionId>,
+    /// Which of its datagrams have arrived.
+    arrived: ReplayWindow,
+    /// The newest generation of keys that it holds, as it last said.
+    peer_newest: Option<Generation>,
     send: SendHalf,
     receive: ReceiveHalf,
     retry: Retry,
     /// Say hello in this turn, if there is something to send and the peer's session is unknown.
     hello_due: bool,
-    /// Tell this session of the peer, which was not the current one when it asked, our own.
-    answer_to: Option<SessionId>,
+    /// Tell this session of the peer, which was not the current one when it asked and held keys up to this generation, our own.
+    answer_to: Option<(SessionId, Generation)>,
     answered_at: Option<Instant>,
     last_heard_at: Option<Instant>,
     events: VecDeque<ChannelEvent>,
@@ -152,7 +184,9 @@ pub struct Channel {
 
 impl Channel {
     /// A channel that has heard of no session of the peer. It sends nothing before there is something to send.
-    pub fn new(config: ChannelConfig) -> Channel {
+    ///
+    /// The keyring has to have a secret with the peer.
+    pub fn new(config: ChannelConfig, keyring: &Keyring) -> Channel {
         assert!(config.session.0 != 0, "session 0 stands for an unknown one");
         assert!(config.local != config.peer, "a channel from {} to itself", config.local);
         assert!(
@@ -162,7 +196,11 @@ impl Channel {
         );
         Channel {
             config,
+            seal: Seal::new(keyring, config.peer),
+            serial: 0,
             peer_session: None,
+            arrived: ReplayWindow::default(),
+            peer_newest: None,
             send: SendHalf::new(config.datagram_len_max - datagram::HEADER_LEN_MAX),
             receive: ReceiveHalf::new(),
             retry: Retry::default(),
@@ -183,32 +221,42 @@ impl Channel {
         Ok(())
     }
 
+    /// Seal and open with other keys from now on. The keyring has to have a secret with the peer.
+    pub fn change_keys(&mut self, keyring: &Keyring) {
+        self.seal = Seal::new(keyring, self.config.peer);
+    }
+
     /// Take in a datagram. An error tells why it, or the packet in it, was not used; nothing need be done about it.
-    pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) -> Result<(), DropReason> {
-        let result = self.on_datagram(&datagram, now);
+    pub fn handle_datagram(&mut self, envelope: &Envelope<'_>, now: Instant) -> Result<(), DropReason> {
+        let opened = self.seal.open(envelope).and_then(Datagram::decode);
+        let result = opened.and_then(|datagram| self.on_datagram(&datagram, envelope.address.newest, now));
         if let Err(reason) = result {
             self.counters.count_drop(reason);
         }
         result
     }
 
-    fn on_datagram(&mut self, datagram: &Datagram<'_>, now: Instant) -> Result<(), DropReason> {
-        if (datagram.from, datagram.to) != (self.config.peer, self.config.local) {
-            return Err(DropReason::Misrouted);
+    fn on_datagram(&mut self, datagram: &Datagram<'_>, newest: Generation, now: Instant) -> Result<(), DropReason> {
+        let standing = session::judge(datagram, self.config.session, self.peer_session);
+        if standing == Standing::Adopted {
+            self.adopt(datagram.sender);
         }
-        match session::judge(datagram, self.config.session, self.peer_session) {
-            Standing::Current => {}
-            Standing::Adopted => self.adopt(datagram.sender),
+        if self.peer_session == Some(datagram.sender) && !self.arrived.admit(datagram.serial) {
+            return Err(DropReason::Replayed);
+        }
+        match standing {
+            Standing::Current | Standing::Adopted => {}
             Standing::Hello => {
-                self.answer(datagram.sender, now);
+                self.answer(datagram.sender, newest, now);
                 return Ok(());
             }
             Standing::StaleReceiver => {
-                self.answer(datagram.sender, now);
+                self.answer(datagram.sender, newest, now);
                 return Err(DropReason::StaleReceiver);
             }
             Standing::StaleSender => return Err(DropReason::StaleSender),
         }
+        self.peer_newest = Some(newest);
         self.counters.datagrams_received += 1;
         self.last_heard_at = Some(now);
         self.on_receipt(&datagram.receipt, now)?;
@@ -222,6 +270,7 @@ impl Channel {
     /// Begin with a session of the peer: its first, or one after a restart.
     fn adopt(&mut self, session: SessionId) {
         let is_first = self.peer_session.replace(session).is_none();
+        self.arrived = ReplayWindow::default();
         if !is_first {
             self.send.reset();
             self.receive.reset();
@@ -234,7 +283,7 @@ impl Channel {
     }
 
     /// Tell a session of the peer which session ours is, unless another answer has just gone.
-    fn answer(&mut self, session: SessionId, now: Instant) {
+    fn answer(&mut self, session: SessionId, newest: Generation, now: Instant) {
         if self.answered_at.is_some_and(|at| now.since(at) < ANSWER_INTERVAL) {
             return;
         }
@@ -242,7 +291,7 @@ impl Channel {
         if self.peer_session == Some(session) {
             self.receive.acknowledge_now();
         } else {
-            self.answer_to = Some(session);
+            self.answer_to = Some((session, newest));
         }
     }
 
@@ -296,20 +345,21 @@ impl Channel {
     pub fn poll_transmit(&mut self, now: Instant, datagram: &mut Vec<u8>) -> bool {
         datagram.clear();
         let is_filled = match (self.answer_to.take(), self.peer_session) {
-            (Some(session), _) => self.transmit_answer(session, datagram),
+            (Some((session, newest)), _) => self.transmit_answer(session, newest, datagram),
             (None, None) => self.transmit_hello(now, datagram),
             (None, Some(session)) => {
                 self.transmit_packet(session, now, datagram) || self.transmit_acknowledgement(session, datagram)
             }
         };
+        self.serial += u64::from(is_filled);
         self.counters.datagrams_sent += u64::from(is_filled);
         let (len, bound) = (datagram.len(), self.config.datagram_len_max);
         assert!(len <= bound, "a datagram of {len} bytes, with a bound of {bound}");
         is_filled
     }
 
-    fn transmit_answer(&mut self, session: SessionId, bytes: &mut Vec<u8>) -> bool {
-        self.bare(Some(session), Receipt::default()).encode(bytes);
+    fn transmit_answer(&mut self, session: SessionId, newest: Generation, bytes: &mut Vec<u8>) -> bool {
+        self.seal.write(&self.bare(Some(session), Receipt::default()), newest, bytes);
         self.counters.answers_sent += 1;
         true
     }
@@ -319,7 +369,8 @@ impl Channel {
             return false;
         }
         self.hello_due = false;
-        self.bare(None, Receipt::default()).encode(bytes);
+        let generation = self.seal.greeting(self.counters.hellos_sent);
+        self.seal.write(&self.bare(None, Receipt::default()), generation, bytes);
         self.retry.on_sent(now);
         self.counters.hellos_sent += 1;
         true
@@ -327,8 +378,9 @@ impl Channel {
 
     fn transmit_packet(&mut self, session: SessionId, now: Instant, bytes: &mut Vec<u8>) -> bool {
         let bare = self.bare(Some(session), self.receive.receipt());
+        let newest = self.newest_of_peer();
         let Some(outgoing) = self.send.next_packet(self.retry.is_unreachable(), now) else { return false };
-        Datagram { packet: Some(outgoing.packet), ..bare }.encode(bytes);
+        self.seal.write(&Datagram { packet: Some(outgoing.packet), ..bare }, newest, bytes);
         let Counters { packets_sent, packets_retransmitted, .. } = &mut self.counters;
         *(if outgoing.retransmitted { packets_retransmitted } else { packets_sent }) += 1;
         self.retry.on_sent(now);
@@ -340,15 +392,19 @@ impl Channel {
         if !self.receive.is_receipt_due() {
             return false;
         }
-        self.bare(Some(session), self.receive.receipt()).encode(bytes);
+        self.seal.write(&self.bare(Some(session), self.receive.receipt()), self.newest_of_peer(), bytes);
         self.receive.on_receipt_sent();
         self.counters.acknowledgements_sent += 1;
         true
     }
 
     fn bare(&self, receiver: Option<SessionId>, receipt: Receipt) -> Datagram<'static> {
-        let ChannelConfig { local, peer, session, .. } = self.config;
-        Datagram { from: local, to: peer, sender: session, receiver, receipt, packet: None }
+        Datagram { serial: self.serial, sender: self.config.session, receiver, receipt, packet: None }
+    }
+
+    /// The newest generation of keys that the peer holds. Whoever has established a session has said so.
+    fn newest_of_peer(&self) -> Generation {
+        self.peer_newest.expect("a peer whose session is known was heard")
     }
 
     /// Fill `message` with the next one from the peer; `false` when none is complete.

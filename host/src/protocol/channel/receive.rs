@@ -4,7 +4,8 @@
 
 use super::super::time::Instant;
 use super::byte_queue::ByteQueue;
-use super::datagram::{DropReason, Packet, PacketNumber, Receipt};
+use super::datagram::{Packet, PacketNumber, Receipt};
+use super::drop_reason::DropReason;
 use super::limits::{
     ACKNOWLEDGE_AFTER, MESSAGE_LEN_MAX, MESSAGE_PREFIX_LEN, UNACKNOWLEDGED_LEN_MAX, UNDELIVERED_LEN_MAX, WINDOW_LEN_MAX,
 };

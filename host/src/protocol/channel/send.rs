@@ -12,7 +12,8 @@ use super::super::time::Instant;
 use super::SendError;
 use super::byte_queue::ByteQueue;
 use super::congestion::Congestion;
-use super::datagram::{DropReason, Packet, PacketNumber, Receipt};
+use super::datagram::{Packet, PacketNumber, Receipt};
+use super::drop_reason::DropReason;
 use super::limits::{BACKLOG_LEN_MAX, MESSAGE_LEN_MAX, MESSAGE_PREFIX_LEN, REORDERED_LEN_MAX, WINDOW_LEN_MAX};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

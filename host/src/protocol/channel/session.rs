@@ -38,16 +38,14 @@ pub fn judge(datagram: &Datagram<'_>, local: SessionId, peer: Option<SessionId>)
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::id::NodeId;
     use super::super::datagram::Receipt;
     use super::*;
 
     #[test]
     fn only_a_datagram_that_names_our_session_and_no_earlier_one_of_the_peer_counts() {
-        let check = |sender, receiver, peer: Option<u64>, expected| {
+        let check = |sender, receiver, peer: Option<u128>, expected| {
             let datagram = Datagram {
-                from: NodeId::Sequencer,
-                to: NodeId::FrontEnd,
+                serial: 0,
                 sender: SessionId(sender),
                 receiver: (receiver != 0).then_some(SessionId(receiver)),
                 receipt: Receipt::default(),

@@ -25,6 +25,7 @@ pub(super) struct LinkCounts {
     retransmitted: u64,
     duplicates: u64,
     out_of_order: u64,
+    unsealed: u64,
 }
 
 impl World {
@@ -363,8 +364,9 @@ impl World {
             counts.retransmitted += counters.packets_retransmitted;
             let back = self.nodes[&to].endpoint.counters().find(|(peer, ..)| *peer == from);
             let (_, counters, _) = back.expect("channels have two ends");
-            counts.duplicates += counters.duplicates;
+            counts.duplicates += counters.duplicates + counters.replayed;
             counts.out_of_order += counters.out_of_order;
+            counts.unsealed += counters.forged + counters.other_cluster + counters.unknown_key;
         }
         counts
     }
@@ -377,6 +379,7 @@ impl World {
             (after.retransmitted > before.retransmitted, "channel (retransmission)"),
             (after.duplicates > before.duplicates, "channel (duplicate)"),
             (after.out_of_order > before.out_of_order, "channel (order)"),
+            (after.unsealed > before.unsealed, "channel (seal)"),
         ];
         for (_, by) in shown.into_iter().filter(|(is_shown, _)| *is_shown) {
             self.observed.on_detected(index, by);

@@ -22,7 +22,7 @@ const QUIET: Duration = Duration::from_secs(3);
 const SETTLE_MAX: Duration = Duration::from_secs(60);
 
 /// A datagram that carries no message, only acknowledgements, is no longer than this.
-const MESSAGELESS_LEN_MAX: usize = 60;
+const MESSAGELESS_LEN_MAX: usize = 114;
 
 /// The place in the plan of faults that are in no plan; those of a cut come before it, two a node.
 const SCRIPTED: usize = usize::MAX;

@@ -78,7 +78,7 @@ impl World {
             self.trace.update(&now.0.to_le_bytes());
             self.trace.update(&[id.to_byte(), to.to_byte()]);
             self.trace.update(&datagram);
-            let fate = self.network.send(id, to, &datagram, now);
+            let fate = self.network.send(id, to, &mut datagram, now);
             self.tell_repeated(id, to, &fate);
             if fate.dropped {
                 self.narrator.say(now, "network", || format!("lose {id} -> {to}"));

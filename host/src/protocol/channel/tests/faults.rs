@@ -37,7 +37,7 @@ fn a_good_network_delivers_everything_and_nothing_is_sent_twice() {
     for node in 0..2 {
         let counters = pair.counters(node);
         assert_eq!((counters.packets_retransmitted, counters.duplicates, counters.timeouts), (0, 0, 0));
-        assert_eq!(counters.packets_sent, (10_000 * 44 + 28_u64).div_ceil(1131), "messages share datagrams");
+        assert_eq!(counters.packets_sent, (10_000 * 44 + 28_u64).div_ceil(1109), "messages share datagrams");
         assert_eq!(pair.events(node), [ChannelEvent::Reachable]);
     }
 }
@@ -57,7 +57,7 @@ fn all_messages_arrive_once_and_in_order_through_loss_duplication_and_reordering
         assert!(fired.overtaken > 100 && fired.replayed > 5, "seed {seed}: {fired:?}");
         for node in 0..2 {
             let counters = pair.counters(node);
-            assert!(counters.packets_retransmitted > 20 && counters.duplicates > 20, "seed {seed}: {counters:?}");
+            assert!(counters.packets_retransmitted > 20 && counters.replayed > 20, "seed {seed}: {counters:?}");
             assert!(counters.packets_lost > 0 && counters.out_of_order > 0, "seed {seed}: {counters:?}");
         }
         pair.settle(LIVENESS);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::*;
+use crate::protocol::secret::{SECRET_LEN, Secret};
 
 /// Bytes of a message that identify it; the rest is filled from its number.
 pub const MESSAGE_LEN_MIN: usize = 24;
@@ -43,7 +44,7 @@ impl Random {
 pub struct Faults {
     pub loss: u64,
     pub duplication: u64,
-    /// Also delivered with some bits flipped. (The seal would stop it; here the decoder has to survive it.)
+    /// Also delivered with a bit flipped, which the seal has to find.
     pub garbling: u64,
     /// An old datagram, perhaps of an earlier session, is delivered again.
     pub replay: u64,
@@ -108,10 +109,15 @@ fn channel(node: usize, life: u64) -> Channel {
     let config = ChannelConfig {
         local: NAMES[node],
         peer: NAMES[1 - node],
-        session: SessionId(life),
+        session: SessionId(life.into()),
         datagram_len_max: limits::DATAGRAM_LEN_DEFAULT,
     };
-    Channel::new(config)
+    Channel::new(config, &keyring(NAMES[node], NAMES[1 - node]))
+}
+
+/// The keyring of one node with one peer.
+pub fn keyring(local: NodeId, peer: NodeId) -> Keyring {
+    Keyring::of_cluster_key(&Secret::new([7; SECRET_LEN]), local, [peer])
 }
 
 fn node(index: usize, life: u64) -> Node {
@@ -298,9 +304,8 @@ impl Pair {
     }
 
     fn arrive(&mut self, to: usize, bytes: &[u8]) {
-        if let Ok(decoded) = Datagram::decode(bytes) {
-            let _ = self.nodes[to].channel.handle_datagram(decoded, self.now);
-        }
+        let envelope = Envelope::read(bytes).expect("what a channel has written is an envelope");
+        let _used_or_not = self.nodes[to].channel.handle_datagram(&envelope, self.now);
         self.take_events(to);
     }
 
@@ -311,8 +316,9 @@ impl Pair {
             if let ChannelEvent::PeerRestarted { session } = event {
                 (node.stream, node.sent) = (node.stream + 1, 0);
                 (node.source, node.delivered) = (None, 0);
-                assert!(node.peer_life < Some(session.0), "{session:?} after {:?}", node.peer_life);
-                node.peer_life = Some(session.0);
+                let life = u64::try_from(session.0).unwrap();
+                assert!(node.peer_life < Some(life), "{session:?} after {:?}", node.peer_life);
+                node.peer_life = Some(life);
             }
         }
     }
@@ -361,7 +367,9 @@ impl Pair {
             let place = self.random.below(garbled.len() as u64) as usize;
             garbled[place] ^= 1 << self.random.below(8);
             self.fired.garbled += 1;
-            let _ = Datagram::decode(&garbled);
+            let read = Envelope::read(&garbled);
+            let taken = read.and_then(|envelope| self.nodes[to].channel.handle_datagram(&envelope, self.now));
+            assert!(taken.is_err(), "{garbled:?} was taken in");
         }
         if self.random.percent(self.faults.loss) {
             self.fired.lost += 1;
