@@ -250,7 +250,7 @@ pub fn reference_wasm(directory: &Path) -> PathBuf {
 }
 
 /// The lines of a stream as they come, read by a thread of its own so that the writer never waits.
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+pub fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {

@@ -25,6 +25,8 @@ fn garbage_datagrams_are_dropped_and_counted_at_every_node() {
     }
     assert_eq!(cluster.request("NYKA1001", "add-share NYKM100925 Equity 3").1, 0);
     cluster.equal_digest();
+    let told = String::from_utf8(cluster.run(&["log"]).stdout).unwrap();
+    assert!(told.contains("dropped strange datagrams"), "{told}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Keys for each pair of nodes: written, refused, rotated while requests keep coming; and what strangers can do to a running node.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
+use std::sync::mpsc::Receiver;
 
 use dsms::config::{ClusterConfig, Keys};
 use dsms::protocol::channel::limits::DATAGRAM_LEN_DEFAULT;
@@ -21,7 +21,7 @@ use dsms::runtime::keys::{key_file, read_keyring};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::harness::{Cluster, DEADLINE, dsms};
+use crate::harness::{Cluster, DEADLINE, dsms, lines};
 use crate::load::Load;
 
 /// Writes a configuration and keys for a cluster on this machine. Each test has ports of its own, below those that the system hands out.
@@ -56,7 +56,7 @@ fn keys_are_rotated_while_requests_keep_coming_and_none_is_lost() {
     let (directory, config) = init(0);
     let cluster = Cluster::start_in(directory, &["--config", "dsms.toml"]);
     let load = Load::start(&cluster, 1);
-    for (generation, held) in [(2, "generations=1,2"), (3, "generations=2,3")] {
+    for (generation, held) in [(2, "newest=2"), (3, "newest=3")] {
         let rotated = cluster.run(&["keys", "rotate"]);
         let words = String::from_utf8(rotated.stdout).unwrap();
         assert!(words.contains(&format!("generation {generation} is in the key files of 5 nodes")), "{words}");
@@ -70,6 +70,11 @@ fn keys_are_rotated_while_requests_keep_coming_and_none_is_lost() {
     }
     load.end();
     cluster.equal_digest();
+    let told = String::from_utf8(cluster.run(&["log"]).stdout).unwrap();
+    for node in config.nodes() {
+        let is_told = |line: &&str| line.contains(&node.to_string()) && line.contains("keys read again newest=3");
+        assert!(told.lines().any(|line| is_told(&line)), "{node} in {told}");
+    }
     let log = cluster.log_so_far().join("\n");
     assert!(!log.contains("unreachable") && !log.contains("restarted"), "{log}");
 
@@ -120,7 +125,7 @@ fn a_node_without_its_keys_is_refused_in_words() {
 /// A node that runs, with its log.
 struct Running {
     node: Child,
-    log: BufReader<std::process::ChildStderr>,
+    log: Receiver<String>,
 }
 
 impl Running {
@@ -128,17 +133,16 @@ impl Running {
         let mut command = dsms(directory);
         command.args(["node", &node.to_string()]).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut node = command.spawn().unwrap();
-        let log = BufReader::new(node.stderr.take().unwrap());
+        let log = lines(node.stderr.take().unwrap());
         Running { node, log }
     }
 
-    /// Reads the log until a line has all of these words. The process writes something at least as long as it drops datagrams.
-    fn wait_for_log(&mut self, words: &[&str]) -> String {
+    /// Waits for a line of the log that has all of these words.
+    fn wait_for_log(&self, words: &[&str]) {
         loop {
-            let mut line = String::new();
-            assert!(self.log.read_line(&mut line).unwrap() > 0, "the log ends before a line with {words:?}");
+            let line = self.log.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("no log line says {words:?}"));
             if words.iter().all(|word| line.split_whitespace().any(|given| given == *word)) {
-                return line;
+                return;
             }
         }
     }
@@ -199,7 +203,7 @@ impl FrontEnd {
 #[test]
 fn what_strangers_send_to_a_running_node_is_dropped_and_counted_for_what_it_is() {
     let (directory, config) = init(2);
-    let mut sequencer = Running::start(directory.path(), NodeId::Sequencer);
+    let sequencer = Running::start(directory.path(), NodeId::Sequencer);
     sequencer.wait_for_log(&["listening"]);
     let mut front_end = FrontEnd::start(&config);
     front_end.talk();
@@ -238,7 +242,7 @@ fn what_strangers_send_to_a_running_node_is_dropped_and_counted_for_what_it_is()
 
     // Nor is a new process of it, to whom all of that was sent in an earlier session.
     drop(sequencer);
-    let mut sequencer = Running::start(directory.path(), NodeId::Sequencer);
+    let sequencer = Running::start(directory.path(), NodeId::Sequencer);
     sequencer.wait_for_log(&["listening"]);
     let old = std::mem::take(&mut front_end.sent);
     let is_of_a_session = |datagram: &&Vec<u8>| {

@@ -161,7 +161,7 @@ fn cause(draw: &mut Draw<'_>) -> Cause {
 }
 
 pub fn event(draw: &mut Draw<'_>) -> Event {
-    match draw.below(18) {
+    match draw.below(21) {
         0 => Event::Ready,
         1 => Event::Diverged { charge: charge(draw), run_len: draw.number() },
         2 => Event::NoAgreement { sequence: sequence(draw), standing: draw.text(300) },
@@ -215,6 +215,16 @@ pub fn event(draw: &mut Draw<'_>) -> Event {
         14 => Event::TimedOut { sequence: draw.option(sequence) },
         15 => Event::KeptDamaged { replica: replica(draw), what: draw.text(300) },
         16 => Event::KeepingFailed { replica: replica(draw), reason: draw.text(300) },
+        17 => Event::StrangeDatagrams {
+            forged: draw.number(),
+            truncated: draw.number(),
+            reflected: draw.number(),
+            other_cluster: draw.number(),
+            unknown_key: draw.number(),
+            unknown_version: draw.number(),
+        },
+        18 => Event::KeysRead { newest: draw.number() as u16 },
+        19 => Event::KeysRefused { reason: draw.text(300) },
         _ => Event::Ignored { from: node(draw), message: draw.text(300), reason: draw.text(300) },
     }
 }

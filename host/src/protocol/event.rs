@@ -284,6 +284,31 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A node drops datagrams that no node of its cluster has sealed for it, or has sealed with keys that it does not hold. How many in all.
+    StrangeDatagrams {
+        /// Not sealed by the node that they name, or none of ours.
+        forged: u64,
+        /// Cut off.
+        truncated: u64,
+        /// Sent by the node itself.
+        reflected: u64,
+        /// Of another cluster.
+        other_cluster: u64,
+        /// Under a generation of keys that it does not hold.
+        unknown_key: u64,
+        /// Of another version of dsms.
+        unknown_version: u64,
+    },
+    /// A node has read its keys again, and holds this generation and perhaps the one before.
+    KeysRead {
+        /// The newest.
+        newest: u16,
+    },
+    /// A node was to read its keys again, and goes on with those that it had.
+    KeysRefused {
+        /// Why, in words.
+        reason: String,
+    },
 }
 
 /// Why a replica is brought back.
@@ -330,6 +355,7 @@ impl Event {
                 | Event::FaultFired { .. }
                 | Event::ShadowStarted { .. }
                 | Event::Swapped { .. }
+                | Event::KeysRead { .. }
                 | Event::FaultOver { refused: None, .. }
         )
     }
@@ -367,6 +393,9 @@ impl Event {
             Event::KeepingFailed { .. } => "keeping-failed",
             Event::TimedOut { .. } => "timed-out",
             Event::Ignored { .. } => "ignored",
+            Event::StrangeDatagrams { .. } => "strange-datagrams",
+            Event::KeysRead { .. } => "keys-read",
+            Event::KeysRefused { .. } => "keys-refused",
         }
     }
 
@@ -402,7 +431,10 @@ impl Event {
             | Event::Certified { .. }
             | Event::StatesDiffer { .. }
             | Event::TimedOut { .. }
-            | Event::Ignored { .. } => None,
+            | Event::Ignored { .. }
+            | Event::StrangeDatagrams { .. }
+            | Event::KeysRead { .. }
+            | Event::KeysRefused { .. } => None,
         }
     }
 
@@ -437,7 +469,10 @@ impl Event {
             | Event::FaultAdded { .. }
             | Event::FaultFired { .. }
             | Event::FaultOver { .. }
-            | Event::Ignored { .. } => None,
+            | Event::Ignored { .. }
+            | Event::StrangeDatagrams { .. }
+            | Event::KeysRead { .. }
+            | Event::KeysRefused { .. } => None,
         }
     }
 }

@@ -126,6 +126,11 @@ impl Keyring {
         self.generations.keys().copied()
     }
 
+    /// The newest of them.
+    pub fn newest(&self) -> Option<Generation> {
+        self.generations.keys().next_back().copied()
+    }
+
     /// The secrets of one generation, each with the peer that it is shared with.
     pub fn secrets(&self, generation: Generation) -> impl Iterator<Item = (NodeId, &Secret)> {
         self.generations.get(&generation).into_iter().flatten().map(|(peer, secret)| (*peer, secret))

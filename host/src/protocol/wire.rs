@@ -14,7 +14,7 @@ pub use super::channel::limits::MESSAGE_LEN_MAX;
 use super::limits::STATE_LEN_MAX;
 
 /// Version of the encoding, the first byte of every message. It changes whenever an older reader would misread.
-pub const VERSION: u8 = 6;
+pub const VERSION: u8 = 7;
 
 type Config = Configuration<LittleEndian, Varint, Limit<MESSAGE_LEN_MAX>>;
 

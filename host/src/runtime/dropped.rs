@@ -1,13 +1,17 @@
-//! Which datagrams a node has dropped, and when that is logged.
+//! Which datagrams a node has dropped, and when that is logged and told to the front end.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::protocol::endpoint::Endpoint;
+use crate::protocol::event::Event;
 use crate::protocol::time::Instant;
 
 /// Shortest time between two lines. Strangers control how much is dropped.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Shortest time between two events. The front end keeps some thousands, and strangers must not push the others out.
+const TELL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What was dropped, and what of it was logged.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,6 +20,7 @@ pub struct Dropped {
     pub unsent: u64,
     logged: Totals,
     logged_at: Instant,
+    told_at: Option<Instant>,
 }
 
 /// Sums over all channels of a node; see [`Counters`](crate::protocol::channel::Counters).
@@ -47,6 +52,16 @@ impl Dropped {
         let level = if totals.strange() > self.logged.strange() { Level::Warning } else { Level::Information };
         (self.logged, self.logged_at) = (totals, now);
         Some((totals, level))
+    }
+
+    /// What of it the front end is to hear, after a line that is a warning.
+    pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
+        if self.told_at.is_some_and(|at| now.since(at) < TELL_INTERVAL) {
+            return None;
+        }
+        self.told_at = Some(now);
+        let Totals { forged, truncated, reflected, other_cluster, unknown_key, unknown_version, .. } = self.logged;
+        Some(Event::StrangeDatagrams { forged, truncated, reflected, other_cluster, unknown_key, unknown_version })
     }
 }
 

@@ -35,7 +35,9 @@ pub enum KeysError {
         path: String,
     },
     /// Somebody else can read it.
-    #[error("{path}: the keys of {node} may be read by others ({why}); make the file private with: chmod 600 {path}")]
+    #[error(
+        "{path}: the keys of {node} may be read by others ({why}): make the file this user's own, and private with chmod 600"
+    )]
     Public {
         /// Which file.
         path: String,
@@ -248,7 +250,7 @@ fn are_of_equal_generations(keyrings: &[Keyring]) -> bool {
 }
 
 fn newest(keyring: &Keyring) -> Generation {
-    keyring.generations().last().expect("a key file has a generation")
+    keyring.newest().expect("a key file has a generation")
 }
 
 /// What is to take the place of a key file.

@@ -12,6 +12,7 @@ use tokio::net::UdpSocket;
 use crate::protocol::channel::ChannelEvent;
 use crate::protocol::channel::limits::{BACKLOG_LEN_MAX, DATAGRAM_LEN_DEFAULT};
 use crate::protocol::endpoint::{Endpoint, NotSent};
+use crate::protocol::event::Event;
 use crate::protocol::id::{NodeId, SessionId};
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
@@ -22,6 +23,7 @@ use super::dropped::{Dropped, Level};
 use super::injection::{Injection, ModuleFaults, PAUSE_LINE};
 use super::keys::NodeKeys;
 use super::log::Log;
+use super::node::log;
 
 /// Most datagrams taken in one turn, so that a flood cannot keep a node from its timers and from sending.
 const DATAGRAMS_PER_TURN_MAX: usize = 256;
@@ -114,7 +116,7 @@ impl Network {
     /// Takes in what has arrived and what is due. Returns the time of this turn.
     pub fn receive(&mut self) -> Instant {
         let now = self.now();
-        self.change_keys();
+        self.change_keys(now);
         // What has arrived may make a deadline void, so it goes first.
         self.flooded = true;
         for _ in 0..DATAGRAMS_PER_TURN_MAX {
@@ -241,22 +243,38 @@ impl Network {
 
     fn log_dropped(&mut self, now: Instant) {
         match self.dropped.poll_line(&self.endpoint, now) {
-            Some((totals, Level::Warning)) => self.log.warn(totals),
+            Some((totals, Level::Warning)) => {
+                self.log.warn(totals);
+                if let Some(event) = self.dropped.poll_event(now) {
+                    self.tell(event, now);
+                }
+            }
             Some((totals, Level::Information)) => self.log.info(totals),
             None => {}
         }
     }
 
     /// Goes over to keys that were read again.
-    fn change_keys(&mut self) {
-        match self.keys.poll_reloaded() {
-            None => {}
+    fn change_keys(&mut self, now: Instant) {
+        let event = match self.keys.poll_reloaded() {
+            None => return,
             Some(Ok(keyring)) => {
                 self.endpoint.change_keys(keyring);
-                let generations: Vec<String> = keyring.generations().map(|generation| generation.to_string()).collect();
-                self.log.info(format_args!("keys read again generations={}", generations.join(",")));
+                Event::KeysRead { newest: keyring.newest().map_or(0, |generation| generation.0) }
             }
-            Some(Err(error)) => self.log.warn(format_args!("keys not changed reason=\"{error}\"")),
+            Some(Err(error)) => Event::KeysRefused { reason: error.to_string() },
+        };
+        log(&mut self.log, &event);
+        self.tell(event, now);
+    }
+
+    /// Tells the front end of something that happened here.
+    fn tell(&mut self, event: Event, now: Instant) {
+        let message = Message::Event { at: now, event: Box::new(event) };
+        if self.local == NodeId::FrontEnd {
+            self.own_reports.push_back(message);
+        } else {
+            self.send(Recipients::One(NodeId::FrontEnd), &message);
         }
     }
 }

@@ -86,6 +86,11 @@ impl Observed {
         }
     }
 
+    /// Whether it was noticed by this one.
+    pub fn is_detected_by(&self, index: usize, by: &str) -> bool {
+        self.records[index].detected_by.contains(by)
+    }
+
     /// How often any fault has struck.
     pub fn struck_len(&self) -> u64 {
         self.records.iter().flat_map(|record| record.struck_in.values()).sum()

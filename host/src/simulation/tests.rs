@@ -4,7 +4,9 @@ mod mutations;
 
 use super::campaign::{campaign, run};
 use super::draw::{DrawOptions, draw};
+use super::fault::{FaultKind, Place, PlannedFault};
 use super::replica::native;
+use crate::protocol::id::NodeId;
 
 /// Seeds whose runs are part of every run of the suite. Unoptimised they take a quarter of a second each; `dsms sim` runs thousands.
 const SEEDS: u64 = 24;
@@ -31,6 +33,17 @@ fn equal_plans_give_byte_equal_traces_and_others_do_not() {
         assert!(one.lines.len() > 300, "{} lines", one.lines.len());
     }
     assert_ne!(traces(5).trace, traces(6).trace);
+}
+
+#[test]
+fn garbled_datagrams_arrive_and_are_dropped_by_their_seal() {
+    let mut plan = draw(3, &DrawOptions::default());
+    let (place, peer) = (Place::Node(NodeId::FrontEnd), Some(Place::Node(NodeId::Sequencer)));
+    let kind = FaultKind::Garble { per_mille: 500 };
+    plan.faults = vec![PlannedFault { at_ms: 0, lasts_ms: 3_000, place, peer, kind }];
+    let report = run(&plan, &native(), false);
+    assert!(report.broken.is_none(), "{:?}", report.broken);
+    assert!(report.observed.struck_len() > 20 && report.observed.is_detected_by(0, "seal"), "{:?}", report.observed);
 }
 
 #[test]

@@ -115,6 +115,15 @@ impl fmt::Display for Event {
             Event::TimedOut { sequence: Some(sequence) } => write!(f, "timed out seq={sequence}"),
             Event::TimedOut { sequence: None } => write!(f, "timed out before it was ordered"),
             Event::Ignored { from, message, reason } => write!(f, "ignored {message} from={from} reason={reason:?}"),
+            Event::StrangeDatagrams { forged, truncated, reflected, other_cluster, unknown_key, unknown_version } => {
+                write!(
+                    f,
+                    "dropped strange datagrams forged={forged} truncated={truncated} reflected={reflected} \
+                     other_cluster={other_cluster} unknown_key={unknown_key} unknown_version={unknown_version}"
+                )
+            }
+            Event::KeysRead { newest } => write!(f, "keys read again newest={newest}"),
+            Event::KeysRefused { reason } => write!(f, "keys not changed reason={reason:?}"),
         }
     }
 }

@@ -302,9 +302,6 @@ impl World {
         let phase = self.phase();
         for index in struck.iter().filter(|index| **index < self.scenario.faults.len()) {
             self.observed.on_struck(*index, phase);
-            if matches!(self.scenario.faults[*index].kind, FaultKind::Garble { .. }) {
-                self.observed.on_detected(*index, "seal");
-            }
         }
     }
 
@@ -366,7 +363,9 @@ impl World {
             let (_, counters, _) = back.expect("channels have two ends");
             counts.duplicates += counters.duplicates + counters.replayed;
             counts.out_of_order += counters.out_of_order;
+            let unrouted = self.nodes[&to].endpoint.unrouted();
             counts.unsealed += counters.forged + counters.other_cluster + counters.unknown_key;
+            counts.unsealed += unrouted.forged + unrouted.truncated + unrouted.unknown_version + unrouted.dropped;
         }
         counts
     }
@@ -379,7 +378,7 @@ impl World {
             (after.retransmitted > before.retransmitted, "channel (retransmission)"),
             (after.duplicates > before.duplicates, "channel (duplicate)"),
             (after.out_of_order > before.out_of_order, "channel (order)"),
-            (after.unsealed > before.unsealed, "channel (seal)"),
+            (after.unsealed > before.unsealed, "seal"),
         ];
         for (_, by) in shown.into_iter().filter(|(is_shown, _)| *is_shown) {
             self.observed.on_detected(index, by);
