@@ -222,9 +222,12 @@ fn data_of_a_cluster_of_another_kind_is_refused_and_left_as_it_is() {
     let arguments = ["--data", at.to_str().unwrap(), "--durability", "os"];
     let mut cluster = Cluster::start_durable(directory, &arguments);
     assert_eq!(cluster.request("NYKA1001", "add-share NYKM100925 Equity 5").1, 0);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let words = up_refused(&elsewhere, &arguments);
+    let holder = format!("is in use by process {}", cluster.up_pid().as_raw_nonzero());
+    assert!(words.contains(&holder) && words.contains("--data DIR"), "{words}");
     assert!(cluster.end_by(Signal::TERM).success());
     assert!(!cluster.directory().join(".dsms/data").exists(), "it is elsewhere");
-    let elsewhere = tempfile::tempdir().unwrap();
     let words = up_refused(&elsewhere, &["--mode", "both", "--data", at.to_str().unwrap()]);
     for told in ["a cluster of 3 replicas in mode byzantine", "of 4 replicas in mode both", "--data DIR"] {
         assert!(words.contains(told), "{told} in {words}");

@@ -32,6 +32,7 @@ pub struct ClusterDirectory {
 #[derive(Debug)]
 pub struct ClusterLock {
     _held: Lock,
+    _data: Option<Lock>,
 }
 
 /// Why the directory cannot be used.
@@ -96,7 +97,7 @@ impl ClusterDirectory {
             LockError::Held(holder) => DirectoryError::AlreadyRunning { lock: path.display().to_string(), holder },
             LockError::Io(error) => io_error(&path)(error),
         })?;
-        Ok(ClusterLock { _held: held })
+        Ok(ClusterLock { _held: held, _data: None })
     }
 
     /// Where the cluster's key is, unless the configuration says otherwise.
@@ -133,6 +134,13 @@ impl ClusterDirectory {
             return Err(DirectoryError::NotRunning { path: path.display().to_string() });
         }
         Ok(ClusterConfig::load(&path)?)
+    }
+}
+
+impl ClusterLock {
+    /// The same, with the right to a data directory.
+    pub fn with_data(self, lock: Lock) -> ClusterLock {
+        ClusterLock { _data: Some(lock), ..self }
     }
 }
 

@@ -74,10 +74,10 @@ pub enum NodeError {
     #[error(transparent)]
     Module(#[from] LoadError),
     /// What a replica manager has to keep has no place.
-    #[error("{0}")]
+    #[error(transparent)]
     Data(#[from] OpenError),
     /// What a replica manager has to keep could not be written.
-    #[error("{0}; a process that cannot write ends, and its successor reads what there is once there is room")]
+    #[error(transparent)]
     Commit(#[from] CommitError),
     /// The system refused something else.
     #[error("{0}")]

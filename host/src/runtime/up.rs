@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use crate::config::{ClusterConfig, Keys};
 use crate::protocol::id::NodeId;
 use crate::protocol::time::Instant;
-use crate::storage::files::OpenError;
+use crate::storage::files::{OpenError, hold};
 
 use super::clock::Clock;
 use super::data;
@@ -140,11 +140,12 @@ impl Cluster {
         stop: &mut Stop,
     ) -> Result<Option<Cluster>, UpError> {
         let directory = ClusterDirectory::within(directory);
-        let lock = directory.lock()?;
+        let mut lock = directory.lock()?;
         if let Keys::Shared(path) = &config.keys {
             read_or_draw_key(path)?;
         }
         if let Some(data) = &config.data {
+            lock = lock.with_data(hold(&data.directory)?);
             data::claim(&config, &data.directory)?;
         }
         let drawn = config.nodes().iter().any(|node| config.address_of(*node).port() == 0)

@@ -42,7 +42,7 @@ pub enum OpenError {
     },
     /// It belongs to a cluster of another kind.
     #[error(
-        "{file}: this data is of {written}, and this cluster is {wanted}; start it as that one, keep this one's data elsewhere with \
+        "{file}: this data is of {written}, and what is to be started is {wanted}; start it as that one, keep this one's data elsewhere with \
          --data DIR, or begin anew by deleting that directory, and all that was ordered with it"
     )]
     OtherCluster {

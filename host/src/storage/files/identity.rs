@@ -84,7 +84,10 @@ impl Identity {
 
     /// What kind of cluster it is, in words.
     fn kind(&self) -> String {
-        format!("a cluster of {} replicas in mode {}", self.replicas_len, self.tolerance)
+        let Identity { tolerance, replicas_len, .. } = self;
+        let is_named = Tolerance::NAMED.iter().any(|(_, named)| named == tolerance);
+        let what = if is_named { "in mode" } else { "that tolerates" };
+        format!("a cluster of {replicas_len} replicas {what} {tolerance}")
     }
 
     fn parse(text: &str) -> Result<Identity, Unusable> {
@@ -148,6 +151,9 @@ mod tests {
         for words in ["data/cluster", "of 3 replicas in mode byzantine", "of 4 replicas in mode both", "--data"] {
             assert!(refused.contains(words), "{words} in {refused}");
         }
+        let five = wanted(Tolerance { wrong: 0, crashed: 4 }, 5);
+        let refused = Identity::claim(&directory, five).unwrap_err().to_string();
+        assert!(refused.contains("of 5 replicas that tolerates 0 wrong, 4 crashed"), "{refused}");
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing else is left");
     }
 

@@ -123,11 +123,7 @@ struct Part {
 impl FileStorage {
     /// Opens the directory, made if there is none, and reads what is in it. Returns once that is no more than what was used of it.
     pub fn open(directory: &Path, owner: Owner, durability: Durability) -> Result<(FileStorage, Opened), OpenError> {
-        make_directory(directory)?;
-        let lock = lock::take(&directory.join(LOCK_NAME)).map_err(|error| match error {
-            LockError::Held(holder) => OpenError::Held { directory: directory.display().to_string(), holder },
-            LockError::Io(error) => io_error(&directory.join(LOCK_NAME))(error),
-        })?;
+        let lock = hold(directory)?;
         let Reading { segments, last_len, extent, recovered, damage, remarks: mut told } =
             reading::read(directory, owner)?;
         if let Some(damage) = damage {
@@ -274,6 +270,16 @@ impl Durability {
             Durability::Os => Ok(()),
         }
     }
+}
+
+/// Has the directory, made if there is none, be of nobody else.
+pub fn hold(directory: &Path) -> Result<Lock, OpenError> {
+    make_directory(directory)?;
+    let path = directory.join(LOCK_NAME);
+    lock::take(&path).map_err(|error| match error {
+        LockError::Held(holder) => OpenError::Held { directory: directory.display().to_string(), holder },
+        LockError::Io(error) => io_error(&path)(error),
+    })
 }
 
 /// Makes the directory for its owner only, if there is none, and those that it is in.
