@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// For each part of the crate: the other parts, and the crates besides `std`, that it may import.
-const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
     ("market", &[], &["serde", "serde_json", "blake3"]),
     ("protocol", &["market"], &["serde"]),
+    ("access", &["market", "protocol"], &["ring", "blake3", "thiserror"]),
     (
         "sandbox",
         &["market"],
@@ -33,8 +34,20 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
     ("config", &["protocol", "storage"], &["toml", "thiserror", "serde"]),
     (
         "runtime",
-        &["market", "protocol", "sandbox", "config", "storage"],
-        &["tokio", "tokio_util", "bytes", "thiserror", "getrandom", "serde", "rustix", "rand_pcg", "rand_core"],
+        &["market", "protocol", "sandbox", "config", "storage", "access"],
+        &[
+            "tokio",
+            "tokio_util",
+            "tokio_rustls",
+            "rcgen",
+            "bytes",
+            "thiserror",
+            "getrandom",
+            "serde",
+            "rustix",
+            "rand_pcg",
+            "rand_core",
+        ],
     ),
 ];
 

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+pub mod access;
 pub mod cli;
 pub mod config;
 pub mod conformance;

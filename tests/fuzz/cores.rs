@@ -15,6 +15,7 @@ use dsms::protocol::endpoint::Endpoint;
 use dsms::protocol::front_end::{self, ConnectionId, FrontEnd, FrontEndConfig};
 use dsms::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber, SessionId};
 use dsms::protocol::keyring::{Generation, Keyring};
+use dsms::protocol::limits::IN_FLIGHT_LEN_MAX;
 use dsms::protocol::message::{Certificate, Message};
 use dsms::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use dsms::protocol::quorum::Tolerance;
@@ -63,6 +64,7 @@ pub fn front_end(bytes: &[u8]) {
         request_timeout: Duration::from_secs(10),
         suspicion: SuspicionPolicy::default(),
         allow_faults: draw.flag(),
+        in_flight_len_max: IN_FLIGHT_LEN_MAX,
     };
     let mut front_end = FrontEnd::new(config);
     let mut now = Instant(1_000_000);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dsms::market::{
     Digest, GuestFault, HoldingState, MarketState, Outcome, Refusal, Request, Share, ShareState, ShareType,
 };
-use dsms::protocol::client_message::{ClientMessage, FaultAsk};
+use dsms::protocol::client_message::{ClientMessage, FaultAsk, TokenText};
 use dsms::protocol::event::{Cause, Event, Rung};
 use dsms::protocol::fault::{Fault, FaultId, FaultKind};
 use dsms::protocol::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, Round, SequenceNumber};
@@ -350,7 +350,7 @@ pub fn words(draw: &mut Draw<'_>) -> Vec<String> {
 
 pub fn client_message(draw: &mut Draw<'_>) -> ClientMessage {
     let number = RequestNumber(draw.number());
-    match draw.below(11) {
+    match draw.below(12) {
         0 | 1 => ClientMessage::Hello { client: ClientId(draw.number()) },
         2 => ClientMessage::Digest { number },
         3 => ClientMessage::Status { number },
@@ -375,6 +375,7 @@ pub fn client_message(draw: &mut Draw<'_>) -> ClientMessage {
             };
             ClientMessage::Swap { number, ask }
         }
+        9 => ClientMessage::Tokens { tokens: draw.some_of(3, |draw| TokenText(draw.text(200))) },
         _ => ClientMessage::Request { number, words: words(draw) },
     }
 }

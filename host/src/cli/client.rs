@@ -177,6 +177,8 @@ fn print_answer(out: &mut impl Write, answer: &Answer, json: bool) -> anyhow::Re
 fn error_json(error: &anyhow::Error) -> serde_json::Value {
     let kind = match error.downcast_ref::<ClientError>() {
         Some(ClientError::TimedOut { .. }) => "timed-out",
+        Some(ClientError::Refused { .. }) => "refused",
+        Some(ClientError::NotSecured { .. }) => "not-secured",
         _ => "unreachable",
     };
     json!({"error": kind, "message": format!("{error:#}")})

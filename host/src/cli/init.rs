@@ -31,7 +31,7 @@ pub struct InitArgs {
     /// Every node with the UDP address at which the others reach it: front-end, sequencer, replica-1 and on.
     #[arg(long, value_name = "NAME=ADDRESS", value_delimiter = ',', required = true, value_parser = parse_node)]
     nodes: Vec<(NodeId, SocketAddr)>,
-    /// The TCP address at which the front end listens for clients. They are not authenticated: whoever reaches it may ask anything.
+    /// The TCP address at which the front end listens for clients. Without tokens, whoever reaches it may ask anything: see `dsms token`.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7401")]
     clients: SocketAddr,
     /// What to tolerate: byzantine (one wrong replica), crash (all but one crashed), both (one wrong and one crashed).

@@ -28,6 +28,8 @@ mod shrink;
 mod sim;
 mod status;
 mod swap;
+mod tls;
+mod token;
 mod up;
 mod watch;
 mod why;
@@ -65,6 +67,8 @@ enum Command {
     Digest(digest::DigestArgs),
     Swap(swap::SwapArgs),
     Fault(fault::FaultArgs),
+    Token(token::TokenArgs),
+    Tls(tls::TlsArgs),
     New(new::NewArgs),
     Check(check::CheckArgs),
     Grade(grade::GradeArgs),
@@ -105,6 +109,8 @@ pub fn run() -> ExitCode {
         Command::Digest(args) => digest::run(args),
         Command::Swap(args) => swap::run(args),
         Command::Fault(args) => fault::run(args),
+        Command::Token(args) => token::run(args),
+        Command::Tls(args) => tls::run(args),
         Command::New(args) => new::run(args),
         Command::Check(args) => check::run(args),
         Command::Grade(args) => grade::run(args),
@@ -135,7 +141,7 @@ mod tests {
     use super::*;
 
     /// Words that lead somewhere, so that more than the name of the command is tried.
-    const WORDS: [&str; 53] = [
+    const WORDS: [&str; 58] = [
         "up",
         "demo",
         "node",
@@ -163,6 +169,11 @@ mod tests {
         "grade",
         "watch",
         "bench",
+        "token",
+        "tls",
+        "issue",
+        "operator",
+        "--token-file",
         "add",
         "ls",
         "rm",

@@ -41,7 +41,7 @@ pub fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
         }
     })?;
     // Addresses are in the configuration of the directory's own cluster; a front end does not tell strangers.
-    let config = match args.connect.connect {
+    let config = match &args.connect.connect {
         None => Some(ClusterDirectory::within(".".as_ref()).running()?),
         Some(_) => None,
     };

@@ -194,10 +194,11 @@ async fn fetch_history(client: &mut Client, last: u64) -> anyhow::Result<Vec<Pas
 /// The configuration of the cluster that is asked, if it is the one of this directory.
 fn config_of(connect: &ConnectArgs) -> anyhow::Result<Option<ClusterConfig>> {
     let running = ClusterDirectory::within(".".as_ref()).running();
-    match connect.connect {
-        None => Ok(Some(running?)),
-        Some(address) => Ok(running.ok().filter(|config| config.front_end.client_address == address)),
+    if connect.connect.is_none() {
+        return Ok(Some(running?));
     }
+    let address = connect.address()?;
+    Ok(running.ok().filter(|config| config.front_end.client_address == address))
 }
 
 /// The modules that were asked for, or each that a replica has, as its first one or a spare; with the replicas.

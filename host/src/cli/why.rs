@@ -58,8 +58,11 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
                     say!("  {:<11} {:>11}  {}", event.node.to_string(), after(&record, event.at), event.event);
                 }
                 if is_request(&record) && replies_differ(&record) {
-                    let elsewhere =
-                        args.connect.connect.map_or_else(String::new, |address| format!(" --connect {address}"));
+                    let elsewhere = args
+                        .connect
+                        .connect
+                        .as_ref()
+                        .map_or_else(String::new, |front_end| format!(" --connect {front_end}"));
                     say!("  shrink it to the fewest requests: dsms shrink {}{elsewhere}", args.sequence);
                 }
             }

@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `document.rs` | TOML with places: tables, keys and types, with near misses |
 //! | `cluster.rs` | what the values mean together |
+//! | `clients.rs` | what `[clients]` says: who may ask, TLS, limits |
 //! | `write.rs` | the way back, to a complete file |
 //! | `error.rs` | what can be wrong, in words |
 //! | `key_file.rs` | the text of a node's key file |
 //!
 //! What is deliberately absent: reading of environment variables, and reloading of a changed configuration.
 
+mod clients;
 mod cluster;
 mod document;
 mod error;
@@ -34,6 +36,7 @@ use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::quorum::Tolerance;
 use crate::storage::Durability;
 
+pub use clients::{Auth, ClientsConfig, TlsConfig};
 pub use cluster::parse;
 pub use error::{ConfigError, MissingPorts, ModeError, PathNotUtf8, Place, Problem};
 pub use key_file::{KEY_FILE_LEN_MAX, KeyFileError, key_file_text, parse_key_file};
@@ -90,6 +93,8 @@ pub struct ClusterConfig {
     /// What a module may use. One set for all replicas: a limit that one runs into and another does not is a difference
     /// between them.
     pub module_limits: ModuleLimits,
+    /// What clients have to show, and how much they may ask for.
+    pub clients: ClientsConfig,
 }
 
 /// Where replica managers keep what outlives their processes.
@@ -244,6 +249,7 @@ impl ClusterConfig {
             suspicion: SuspicionPolicy::default(),
             recovery: RecoveryPolicy::default(),
             module_limits: ModuleLimits::default(),
+            clients: ClientsConfig::default(),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{ClusterConfig, DataConfig, Keys, ModuleSource, PathNotUtf8};
+use super::{ClusterConfig, DataConfig, Keys, ModuleSource, PathNotUtf8, TlsConfig};
 use super::{NO_DURABILITY, REFERENCE};
 use crate::protocol::quorum::Tolerance;
 
@@ -26,6 +26,7 @@ impl ClusterConfig {
             suspicion,
             recovery,
             module_limits,
+            clients,
         } = self;
         let mut text = String::new();
         let mut line = |arguments: std::fmt::Arguments<'_>| {
@@ -76,6 +77,17 @@ impl ClusterConfig {
         line(format_args!("fuel_per_call = {}", module_limits.fuel_per_call));
         line(format_args!("memory_bytes_max = {}", module_limits.memory_bytes_max));
         line(format_args!("log_bytes_per_call_max = {}", module_limits.log_bytes_per_call_max));
+        line(format_args!("\n[clients]"));
+        line(format_args!("auth = \"{}\"", clients.auth.name()));
+        let token_keys = clients.token_keys.iter().map(|file| path(file)).collect::<Result<Vec<_>, _>>()?;
+        line(format_args!("token_keys = [{}]", token_keys.join(", ")));
+        if let Some(TlsConfig { cert, key, ca }) = &clients.tls {
+            let ca = ca.as_ref().map(|ca| Ok(format!(", ca = {}", path(ca)?))).transpose()?.unwrap_or_default();
+            line(format_args!("tls = {{ cert = {}, key = {}{ca} }}", path(cert)?, path(key)?));
+        }
+        line(format_args!("connections_max = {}", clients.connections_max));
+        line(format_args!("in_flight_max = {}", clients.in_flight_max));
+        line(format_args!("idle_timeout_ms = {}", clients.idle_timeout.as_millis()));
         Ok(text)
     }
 }
@@ -121,7 +133,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{FrontEndConfig, ModuleLimits, ReplicaConfig, SequencerConfig, parse};
+    use super::super::{Auth, ClientsConfig, FrontEndConfig, ModuleLimits, ReplicaConfig, SequencerConfig, parse};
     use super::*;
     use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
     use crate::storage::Durability;
@@ -172,6 +184,16 @@ mod tests {
                     config.replicas.iter().rev().map(|replica| replica.module.clone()).collect();
                 config.suspicion.stuck_after = Duration::from_millis(timeout_ms);
                 config.recovery.checkpoint_every = timeout_ms.min(50_000);
+                config.clients.connections_max = 1 + usize::from(port) % 512;
+                config.clients.in_flight_max = 1 + usize::from(port) % 1000;
+                config.clients.idle_timeout = Duration::from_millis(1000 + timeout_ms);
+                if port % 2 == 0 {
+                    config.clients.auth = Auth::Required;
+                    config.clients.token_keys = vec![config.key_file.clone(), directory.join("a.pub")];
+                    let ca = ipv6.then(|| directory.join("ca.pem"));
+                    config.clients.tls =
+                        Some(TlsConfig { cert: config.key_file.clone(), key: directory.join("tls.key"), ca });
+                }
                 config.module_limits = ModuleLimits { fuel_per_call, memory_bytes_max, log_bytes_per_call_max };
                 config
             },
@@ -210,6 +232,14 @@ mod tests {
             suspicion: SuspicionPolicy::default(),
             recovery: RecoveryPolicy::default(),
             module_limits: ModuleLimits { fuel_per_call: 6, memory_bytes_max: 7, log_bytes_per_call_max: 8 },
+            clients: ClientsConfig {
+                auth: Auth::Required,
+                token_keys: vec!["/a.pub".into(), "/b.pub".into()],
+                tls: Some(TlsConfig { cert: "/c.pem".into(), key: "/c.key".into(), ca: Some("/ca.pem".into()) }),
+                connections_max: 9,
+                in_flight_max: 10,
+                idle_timeout: Duration::from_secs(11),
+            },
         };
         let expected = r#"[cluster]
 mode = { wrong = 0, crashed = 1 }
@@ -256,6 +286,14 @@ checkpoint_every = 10000
 fuel_per_call = 6
 memory_bytes_max = 7
 log_bytes_per_call_max = 8
+
+[clients]
+auth = "required"
+token_keys = ["/a.pub", "/b.pub"]
+tls = { cert = "/c.pem", key = "/c.key", ca = "/ca.pem" }
+connections_max = 9
+in_flight_max = 10
+idle_timeout_ms = 11000
 "#;
         assert_eq!(config.to_toml().unwrap(), expected);
     }

@@ -31,6 +31,16 @@ pub enum Answer {
         /// What was waited for, for a person.
         message: String,
     },
+    /// There is more to do than the front end takes on. The request was not ordered; the same one may be sent again, later.
+    Busy {
+        /// What there is too much of, for a person.
+        message: String,
+    },
+    /// Who asks has not shown that it may. Nothing was done.
+    Unauthorized {
+        /// What is missing, and what to do, for a person.
+        message: String,
+    },
 }
 
 /// Exit codes of a single request (market specification, section 6).
@@ -39,7 +49,7 @@ pub mod exit_code {
     pub const SUCCESS: u8 = 0;
     /// The market refused it.
     pub const REFUSED: u8 = 1;
-    /// No agreement, timed out, or nobody there.
+    /// No agreement, timed out, busy, not authorized, or nobody there.
     pub const NO_ANSWER: u8 = 2;
     /// The request could not be understood.
     pub const BAD_REQUEST: u8 = 64;
@@ -57,6 +67,8 @@ impl Answer {
                 json!({"error": "no-agreement", "sequence": sequence, "message": message})
             }
             Answer::TimedOut { message } => json!({"error": "timed-out", "message": message}),
+            Answer::Busy { message } => json!({"error": "busy", "message": message}),
+            Answer::Unauthorized { message } => json!({"error": "unauthorized", "message": message}),
         }
     }
 
@@ -66,7 +78,10 @@ impl Answer {
             Answer::Released { outcome: Outcome::Refused(_), .. } => exit_code::REFUSED,
             Answer::Released { .. } => exit_code::SUCCESS,
             Answer::BadRequest(_) => exit_code::BAD_REQUEST,
-            Answer::NoAgreement { .. } | Answer::TimedOut { .. } => exit_code::NO_ANSWER,
+            Answer::NoAgreement { .. }
+            | Answer::TimedOut { .. }
+            | Answer::Busy { .. }
+            | Answer::Unauthorized { .. } => exit_code::NO_ANSWER,
         }
     }
 }
@@ -124,6 +139,8 @@ impl fmt::Display for Answer {
             Answer::BadRequest(refused) => write!(f, "bad request: {refused}"),
             Answer::NoAgreement { sequence, message } => write!(f, "#{sequence} no agreement: {message}"),
             Answer::TimedOut { message } => write!(f, "timed out: {message}"),
+            Answer::Busy { message } => write!(f, "busy: {message}"),
+            Answer::Unauthorized { message } => write!(f, "not authorized: {message}"),
         }
     }
 }
@@ -238,5 +255,7 @@ mod tests {
             2,
         );
         check(Answer::TimedOut { message: "m".into() }, r#"{"error":"timed-out","message":"m"}"#, 2);
+        check(Answer::Busy { message: "m".into() }, r#"{"error":"busy","message":"m"}"#, 2);
+        check(Answer::Unauthorized { message: "m".into() }, r#"{"error":"unauthorized","message":"m"}"#, 2);
     }
 }

@@ -3,6 +3,7 @@
 //! Every message carries a number that the client chose, and the front end's answer carries the same one, so many requests can
 //! be under way at once and be answered in any order.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,21 @@ pub enum ClientMessage {
         /// The place; 0 for all that is kept.
         after: u64,
     },
+    /// For whom this connection may speak. Not answered; a token that is not good ends the connection.
+    Tokens {
+        /// One for each id.
+        tokens: Vec<TokenText>,
+    },
+}
+
+/// The text of a token. Whoever has it may speak for its id, so it is never printed by accident.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenText(pub String);
+
+impl fmt::Debug for TokenText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenText(…)")
+    }
 }
 
 /// What a client may ask about faults.
@@ -120,6 +136,23 @@ pub enum FaultState {
     Refused(String),
 }
 
+impl ClientMessage {
+    /// The client's number for this message, which its answer carries; `None` for one that is not answered.
+    pub fn number(&self) -> Option<RequestNumber> {
+        match self {
+            ClientMessage::Hello { .. } | ClientMessage::Tokens { .. } => None,
+            ClientMessage::Request { number, .. }
+            | ClientMessage::Digest { number }
+            | ClientMessage::Status { number }
+            | ClientMessage::Why { number, .. }
+            | ClientMessage::Events { number, .. }
+            | ClientMessage::Faults { number, .. }
+            | ClientMessage::Swap { number, .. }
+            | ClientMessage::History { number, .. } => Some(*number),
+        }
+    }
+}
+
 /// Front end to client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerMessage {
@@ -155,11 +188,13 @@ pub enum ServerBody {
     SwapRefused(String),
     /// The fault cannot be had, or there is none of this number; the sentence says why.
     FaultRefused(String),
-    /// The connection is refused and will be closed; the sentence says why.
+    /// The connection is refused and will be closed, and so would be another one; the sentence says why.
     Refused(String),
     /// What was asked at the first places of those that were asked about, as many as go into one answer; none where nothing is recorded
     /// after the place.
     History(Vec<PastOrder>),
+    /// The connection will be closed, for want of room or of anything to do; another one may be opened. The sentence says why.
+    Closed(String),
 }
 
 /// What the ledger knows of one place, without the replies.

@@ -16,12 +16,17 @@ pub const REPLICAS_LEN_MAX: usize = 7;
 /// answered with its first outcome.
 pub const IN_FLIGHT_PER_CLIENT_MAX: usize = 64;
 
-/// Most client connections of one front end. One more is told so and closed.
+/// Most client connections of one front end. One more is told so and closed. The operator may choose fewer.
 pub const CONNECTIONS_LEN_MAX: usize = 512;
 
-/// Most requests that wait for their answer in a front end: what all connections together may have. One more, which is possible
-/// when clients disconnect without waiting, is answered at once that it has to be sent later.
+/// Most requests that wait for their answer in a front end, its own barriers included.
 pub const PENDING_LEN_MAX: usize = IN_FLIGHT_PER_CLIENT_MAX * CONNECTIONS_LEN_MAX;
+
+/// Most requests of all clients that wait for their answer at once. The operator may choose fewer.
+///
+/// One more is answered `busy` and is not ordered, so that the client may send it again. One place is left for the barrier of a
+/// checkpoint, which no load may keep out.
+pub const IN_FLIGHT_LEN_MAX: usize = PENDING_LEN_MAX - 1;
 
 /// How long a front end waits for enough replies before it answers `timed out`.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

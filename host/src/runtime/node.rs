@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, UdpSocket};
 
-use crate::config::{ClusterConfig, ModuleSource};
+use crate::access::Policy;
+use crate::config::{Auth, ClientsConfig, ClusterConfig, ModuleSource};
 use crate::protocol::event::Event;
 use crate::protocol::front_end::{self, FrontEnd, FrontEndConfig};
 use crate::protocol::id::{NodeId, ReplicaId};
@@ -21,15 +22,18 @@ use crate::storage::CommitError;
 use crate::storage::files::OpenError;
 
 use super::clock::Clock;
-use super::connections::Connections;
+use super::connections::{ConnectionRules, Connections, MESSAGES_PER_TURN_MAX, Polled};
 use super::data;
 use super::injection::Injection;
 use super::kept_modules::Beginning;
 use super::keys::{KeysError, NodeKeys};
 use super::log::Log;
 use super::network::Network;
+use super::private_file::FileError;
 use super::replica::{Kept, ReplicaDriver};
 use super::stop::Stop;
+use super::tls::ServerTls;
+use super::token_files::read_token_keys;
 
 /// What a front end prints on standard output when every node has been heard of, followed by its client address.
 pub const READY_LINE: &str = "ready";
@@ -67,6 +71,9 @@ pub enum NodeError {
     /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// A file that clients' connections need cannot be used.
+    #[error(transparent)]
+    Clients(#[from] FileError),
     /// The sandbox does not start.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -113,8 +120,12 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
             NodeId::FrontEnd => {
                 let client_address = config.front_end.client_address;
                 let listener = TcpListener::bind(client_address).await.map_err(bind_error("tcp", client_address))?;
-                network.log.info(format_args!("listening udp={address} clients={client_address}"));
-                run_front_end(network, Connections::start(listener), &config).await
+                let rules = connection_rules(&config.clients)?;
+                let (auth, tls) = (config.clients.auth.name(), if rules.tls.is_some() { "yes" } else { "no" });
+                network
+                    .log
+                    .info(format_args!("listening udp={address} clients={client_address} auth={auth} tls={tls}"));
+                run_front_end(network, Connections::start(listener, rules), &config).await
             }
             NodeId::Sequencer => {
                 network.log.info(format_args!("listening udp={address}"));
@@ -155,6 +166,17 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
         ended = running => ended,
         () = stop.requested() => Ok(()),
     }
+}
+
+/// Reads what clients have to show, and what is shown to them.
+fn connection_rules(config: &ClientsConfig) -> Result<ConnectionRules, FileError> {
+    let policy = match config.auth {
+        Auth::None => Policy::Open,
+        Auth::Required => Policy::TokensRequired(read_token_keys(&config.token_keys)?),
+    };
+    let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.cert, &tls.key)).transpose()?;
+    let (connections_len_max, idle_timeout) = (config.connections_max, config.idle_timeout);
+    Ok(ConnectionRules { policy, tls, connections_len_max, idle_timeout })
 }
 
 /// The sandbox limits that a configuration asks for.
@@ -222,6 +244,7 @@ async fn run_front_end(
         request_timeout: config.request_timeout,
         suspicion: config.suspicion,
         allow_faults: config.allow_faults,
+        in_flight_len_max: config.clients.in_flight_max,
     };
     let client_address = config.front_end.client_address;
     let mut core = FrontEnd::new(core_config);
@@ -231,10 +254,12 @@ async fn run_front_end(
             () = connections.wait() => {}
         }
         let now = network.receive();
-        while let Some((connection, message)) = connections.poll() {
-            match message {
-                Some(message) => core.handle_client(connection, message, now),
-                None => core.handle_disconnected(connection),
+        for _ in 0..MESSAGES_PER_TURN_MAX {
+            let Some((connection, polled)) = connections.poll(now) else { break };
+            match polled {
+                Polled::Message(message) => core.handle_client(connection, message, now),
+                Polled::Gone => core.handle_disconnected(connection),
+                Polled::Refused => {}
             }
             drain_front_end(&mut core, &mut network, &connections, client_address);
         }
@@ -244,6 +269,9 @@ async fn run_front_end(
         }
         core.handle_timeout(now);
         drain_front_end(&mut core, &mut network, &connections, client_address);
+        while let Some(notice) = connections.poll_notice() {
+            network.log.warn(notice);
+        }
         network.flush();
     }
 }

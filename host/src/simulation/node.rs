@@ -12,6 +12,7 @@ use crate::protocol::event::Event;
 use crate::protocol::front_end::{self, ConnectionId, FrontEnd, FrontEndConfig};
 use crate::protocol::id::{Incarnation, NodeId, SessionId};
 use crate::protocol::keyring::Keyring;
+use crate::protocol::limits::IN_FLIGHT_LEN_MAX;
 use crate::protocol::message::{Message, Phase};
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::recipients::Recipients;
@@ -102,6 +103,7 @@ impl Node {
                 request_timeout: REQUEST_TIMEOUT,
                 suspicion,
                 allow_faults: false,
+                in_flight_len_max: IN_FLIGHT_LEN_MAX,
             }))),
             NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, replicas, now))),
             NodeId::ReplicaManager(replica) => {

@@ -41,6 +41,12 @@ pub struct Tally {
     pub no_agreement: usize,
     /// Requests that the front end gave up.
     pub timed_out: usize,
+    /// Requests that the front end was too busy for, however often they were sent.
+    pub busy: usize,
+    /// Requests whose caller was not shown to be who it says.
+    pub unauthorized: usize,
+    /// How often a request was answered `busy` and sent again.
+    pub busy_retries: u64,
     /// Requests that the front end did not understand.
     pub bad_requests: usize,
     /// Requests that were never answered, or never sent since the client had given up.
@@ -128,14 +134,14 @@ async fn drive(
         while let Some(answer) = next {
             match answer {
                 Ok(message) => flight.on_answer(message, clock.now()),
-                Err(error) => return flight.give_up(error.to_string(), requests_len),
+                Err(error) => return flight.give_up(error.to_string(), requests_len, client.busy_len()),
             }
             taken += 1;
             next = if client.unanswered_len() == 0 { None } else { at_hand(&mut client).await };
         }
         progress.inc(taken);
     }
-    flight.tally
+    Tally { busy_retries: client.busy_len(), ..flight.tally }
 }
 
 /// The next answer if it is there already.
@@ -172,12 +178,15 @@ impl Flight {
             ServerBody::Answer(Answer::Released { .. }) => self.tally.succeeded += 1,
             ServerBody::Answer(Answer::NoAgreement { .. }) => self.tally.no_agreement += 1,
             ServerBody::Answer(Answer::TimedOut { .. }) => self.tally.timed_out += 1,
+            ServerBody::Answer(Answer::Busy { .. }) => self.tally.busy += 1,
+            ServerBody::Answer(Answer::Unauthorized { .. }) => self.tally.unauthorized += 1,
             // Another body than an answer is no better understood than a refusal to read the request.
             _ => self.tally.bad_requests += 1,
         }
     }
 
-    fn give_up(mut self, reason: String, requests_len: usize) -> Tally {
+    fn give_up(mut self, reason: String, requests_len: usize, busy_retries: u64) -> Tally {
+        self.tally.busy_retries = busy_retries;
         self.tally.lost = requests_len - self.tally.latencies_us.len();
         self.tally.failure = Some(reason);
         self.tally
@@ -192,6 +201,9 @@ impl Tally {
         self.refused += other.refused;
         self.no_agreement += other.no_agreement;
         self.timed_out += other.timed_out;
+        self.busy += other.busy;
+        self.unauthorized += other.unauthorized;
+        self.busy_retries += other.busy_retries;
         self.bad_requests += other.bad_requests;
         self.lost += other.lost;
         self.failure = self.failure.take().or(other.failure);

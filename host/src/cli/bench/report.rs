@@ -65,8 +65,11 @@ impl Report {
                 "refused": tally.refused,
                 "no_agreement": tally.no_agreement,
                 "timed_out": tally.timed_out,
+                "busy": tally.busy,
+                "unauthorized": tally.unauthorized,
                 "bad_requests": tally.bad_requests,
             },
+            "busy_retries": tally.busy_retries,
             "lost": tally.lost,
             "failure": tally.failure,
             "udp_round_trip_us": {
@@ -112,12 +115,16 @@ impl fmt::Display for Report {
             }
         }
         writeln!(f)?;
-        let Tally { succeeded, refused, no_agreement, timed_out, bad_requests, lost, .. } = tally;
+        let Tally { succeeded, refused, no_agreement, timed_out, busy, unauthorized, bad_requests, lost, .. } = tally;
         writeln!(f, "released     {succeeded} succeeded, {refused} refused by the market")?;
         writeln!(
             f,
-            "unreleased   {no_agreement} no agreement, {timed_out} timed out, {bad_requests} bad requests, {lost} lost"
+            "unreleased   {no_agreement} no agreement, {timed_out} timed out, {busy} busy, {unauthorized} not authorized, \
+             {bad_requests} bad requests, {lost} lost"
         )?;
+        if tally.busy_retries > 0 {
+            writeln!(f, "overload     {} times answered busy and sent again", tally.busy_retries)?;
+        }
         if let Some(failure) = &tally.failure {
             writeln!(f, "gave up      {failure}")?;
         }

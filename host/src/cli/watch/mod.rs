@@ -132,11 +132,9 @@ impl WatchArgs {
             return Ok(Round::NoCluster);
         }
         let (replica, shadow) = (self.replica.to_string(), self.shadow.to_string());
-        let timeout = self.connect.timeout.to_string();
+        let elsewhere = self.connect.words();
         let mut words = vec!["swap", &replica, path_text(&module)?, "--shadow", &shadow, "--out", path_text(&out)?];
-        words.extend(["--timeout", &timeout]);
-        let address = self.connect.connect.map(|address| address.to_string());
-        words.extend(address.iter().flat_map(|address| ["--connect", address.as_str()]));
+        words.extend(elsewhere.iter().map(String::as_str));
         Ok(match Step::dsms(&words)?.run(sources, stop).await? {
             Ended::Good => Round::Swapped,
             Ended::Bad => Round::Failed,

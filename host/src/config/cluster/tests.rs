@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use proptest::prelude::*;
 
+use super::super::ClientsConfig;
 use super::*;
 
 /// The problems of this text in a directory with a `module.wasm` and a directory `keys`.
@@ -101,6 +102,7 @@ fn every_value_of_a_file_is_taken() {
             checkpoint_every: 9,
         },
         module_limits: ModuleLimits { fuel_per_call: 16, memory_bytes_max: 65536, log_bytes_per_call_max: 1 },
+        clients: ClientsConfig::default(),
     };
     assert_eq!(config, expected);
 }
@@ -123,8 +125,8 @@ fn unknown_tables_and_keys_are_refused_with_what_was_meant() {
     check(
         "[network]",
         &[
-            "1:2: unknown table `network`, expected `cluster`, `front_end`, `sequencer`, `replica`, `suspicion`, `recovery` \
-             or `module_limits`",
+            "1:2: unknown table `network`, expected `cluster`, `front_end`, `sequencer`, `replica`, `suspicion`, `recovery`, \
+             `module_limits` or `clients`",
         ],
     );
     check("[sequencer]\nadress = ''", &["2:1: unknown key `adress` in [sequencer], did you mean `address`?"]);

@@ -166,8 +166,14 @@ mod tests {
 
     fn front_end(allow_faults: bool) -> FrontEnd {
         let (tolerance, suspicion) = (Tolerance::BYZANTINE, SuspicionPolicy::default());
-        let config =
-            FrontEndConfig { replicas_len: 3, tolerance, request_timeout: REQUEST_TIMEOUT, suspicion, allow_faults };
+        let config = FrontEndConfig {
+            replicas_len: 3,
+            tolerance,
+            request_timeout: REQUEST_TIMEOUT,
+            suspicion,
+            allow_faults,
+            in_flight_len_max: 8,
+        };
         FrontEnd::new(config)
     }
 

@@ -62,6 +62,8 @@ pub struct FrontEndConfig {
     pub suspicion: SuspicionPolicy,
     /// Whether clients may have faults injected.
     pub allow_faults: bool,
+    /// How many requests may wait for their answer at once; at most [`IN_FLIGHT_LEN_MAX`](super::limits::IN_FLIGHT_LEN_MAX).
+    pub in_flight_len_max: usize,
 }
 
 /// Submits clients' requests, counts replies and releases outcomes. Holds no clock and no socket.
@@ -158,6 +160,8 @@ impl FrontEnd {
             ClientMessage::Hello { client } => {
                 self.clients.insert(connection, client);
             }
+            // Whoever drives this core has looked at them, or needs none.
+            ClientMessage::Tokens { .. } => {}
             ClientMessage::Request { number, words } => match parse_request(&words) {
                 Ok(request) => self.on_command(connection, number, Command::Request(request), now),
                 Err(refused) => self.on_bad_request(connection, number, refused),
@@ -267,9 +271,9 @@ impl FrontEnd {
             pending.connections.push(connection);
             return;
         }
-        if self.pending.len() >= PENDING_LEN_MAX {
-            let message = format!("{PENDING_LEN_MAX} requests are waiting already, retry later");
-            return self.answer(connection, number, ServerBody::Answer(Answer::TimedOut { message }));
+        if self.pending.len() >= self.config.in_flight_len_max {
+            let message = format!("{} requests are waiting already; send it again later", self.pending.len());
+            return self.answer(connection, number, ServerBody::Answer(Answer::Busy { message }));
         }
         self.submit(id, command, vec![connection], now);
     }

@@ -4,8 +4,7 @@ use super::*;
 use crate::market::{GuestFault, Outcome};
 use crate::protocol::client_message::NodeState;
 use crate::protocol::id::Incarnation;
-use crate::protocol::limits::REQUEST_TIMEOUT;
-use crate::protocol::limits::SILENT_AFTER;
+use crate::protocol::limits::{IN_FLIGHT_LEN_MAX, REQUEST_TIMEOUT, SILENT_AFTER};
 use crate::protocol::message::{Charge, Phase};
 
 mod history;
@@ -38,6 +37,7 @@ impl Bench {
             request_timeout: REQUEST_TIMEOUT,
             suspicion: SuspicionPolicy::default(),
             allow_faults: true,
+            in_flight_len_max: IN_FLIGHT_LEN_MAX,
         };
         let mut bench = Bench { front_end: FrontEnd::new(config), now: Instant(1_000_000) };
         for replica in ReplicaId::first(config.replicas_len) {
@@ -145,6 +145,30 @@ fn an_outcome_is_released_as_soon_as_a_quorum_shares_it_and_no_earlier() {
     assert_eq!(bench.drain(), [RIGHT]);
     bench.reply(2, 1, executed(1, 5));
     assert_eq!(bench.drain(), [""; 0]);
+}
+
+#[test]
+fn a_request_beyond_the_bound_is_answered_busy_and_not_ordered_but_a_retry_and_a_checkpoint_are() {
+    let mut bench = Bench::new(Tolerance::BYZANTINE);
+    bench.front_end.config.in_flight_len_max = 8;
+    (1..=8).for_each(|number| bench.request(number));
+    assert_eq!(bench.drain(), ["submit"; 8]);
+    bench.request(9);
+    let busy = r#"1/9: {"error":"busy","message":"8 requests are waiting already; send it again later"}"#;
+    assert_eq!(bench.drain(), [busy]);
+    bench.request(8);
+    assert_eq!(bench.drain(), [""; 0], "it waits with the one that it repeats");
+    let replica = NodeId::ReplicaManager(ReplicaId::new(1).unwrap());
+    bench.front_end.handle_message(replica, Message::WantCheckpoint, bench.now);
+    assert_eq!(bench.drain(), ["submit"]);
+    bench.sequenced(1, 1);
+    (1..=2).for_each(|replica| bench.reply(replica, 1, executed(1, 5)));
+    bench.drain();
+    bench.sequenced(2, 2);
+    (1..=2).for_each(|replica| bench.reply(replica, 2, executed(2, 5)));
+    bench.drain();
+    bench.request(9);
+    assert_eq!(bench.drain(), ["submit"], "there is room again");
 }
 
 #[test]

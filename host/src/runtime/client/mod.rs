@@ -1,28 +1,38 @@
 //! A client of a running cluster.
 //!
 //! Requests are numbered, sent in order over one connection, and sent again under the same numbers after the connection was
-//! lost, so that each is executed once however often it had to be sent.
+//! lost, so that each is executed once however often it had to be sent. A front end that is busy is asked again, later and later.
+//!
+//! | File | Its part |
+//! |---|---|
+//! | `target.rs` | which front end, TLS and tokens; one connection to it |
+//! | `backoff.rs` | when to ask again a front end that was busy |
+
+mod backoff;
+mod target;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-
+use crate::market::Answer;
 use crate::protocol::client_message::{ClientMessage, ServerBody, ServerMessage};
 use crate::protocol::id::{ClientId, RequestNumber};
 
-use super::frames::{CLIENT_FRAME_LEN_MAX, FrameError, FrameReader, SERVER_FRAME_LEN_MAX, put_frame};
+use backoff::Backoff;
+use target::Connection;
+pub use target::Target;
 
-/// How long to wait between two attempts to connect.
+/// How long to wait before the second attempt to connect; then twice as long each time.
 const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// Longest wait between two attempts.
+const CONNECT_AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// A client, with one connection at a time.
 #[derive(Debug)]
 pub struct Client {
-    address: SocketAddr,
+    target: Target,
     id: ClientId,
     /// How long to wait for an answer, attempts to connect again included.
     patience: Duration,
@@ -32,16 +42,9 @@ pub struct Client {
     unanswered: VecDeque<(RequestNumber, ClientMessage)>,
     /// Answers to messages behind the oldest unanswered one.
     early: BTreeMap<RequestNumber, ServerBody>,
-}
-
-#[derive(Debug)]
-struct Connection {
-    frames: FrameReader<OwnedReadHalf>,
-    write: OwnedWriteHalf,
-    /// Encoded and not yet written.
-    outgoing: Vec<u8>,
-    /// How much of it is written.
-    written_len: usize,
+    backoff: Backoff,
+    /// How often a message was answered `busy` and sent again.
+    busy_len: u64,
 }
 
 /// Why there is no answer.
@@ -63,6 +66,14 @@ pub enum ClientError {
         /// How long it was waited.
         patience: Duration,
     },
+    /// The connection cannot be secured, or not believed.
+    #[error("the front end at {address} is not spoken to: {words}")]
+    NotSecured {
+        /// Where.
+        address: SocketAddr,
+        /// Why, and what to do.
+        words: String,
+    },
     /// The front end refuses this connection.
     #[error("the front end at {address} refuses: {words}")]
     Refused {
@@ -74,17 +85,24 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// Connects to a front end. Answers are waited for as long as `patience`.
+    /// Connects to a front end without TLS and without a token. Answers are waited for as long as `patience`.
     pub async fn connect(address: SocketAddr, id: ClientId, patience: Duration) -> Result<Client, ClientError> {
-        let connection = Connection::open(address, id).await?;
+        Client::connect_to(Target::plain(address), id, patience).await
+    }
+
+    /// Connects to a front end.
+    pub async fn connect_to(target: Target, id: ClientId, patience: Duration) -> Result<Client, ClientError> {
+        let connection = Connection::open(&target, id).await?;
         Ok(Client {
-            address,
+            target,
             id,
             patience,
             connection: Some(connection),
             last_number: RequestNumber(0),
             unanswered: VecDeque::new(),
             early: BTreeMap::new(),
+            backoff: Backoff::default(),
+            busy_len: 0,
         })
     }
 
@@ -110,6 +128,11 @@ impl Client {
     /// How many messages wait for their answer.
     pub fn unanswered_len(&self) -> usize {
         self.unanswered.len()
+    }
+
+    /// How often a message was answered `busy` and sent again.
+    pub fn busy_len(&self) -> u64 {
+        self.busy_len
     }
 
     /// Sends one message and waits for its answer, and for those of all sent before.
@@ -146,12 +169,12 @@ impl Client {
         Ok(message)
     }
 
-    /// Receives one message, and connects again if the connection is lost.
+    /// Receives one message, connects again if the connection is lost, and asks again if the front end is busy.
     async fn receive(&mut self) -> Result<ServerMessage, ClientError> {
-        let (address, patience) = (self.address, self.patience);
+        let (address, patience) = (self.target.address, self.patience);
         let mut lost = None;
         let received = tokio::time::timeout(patience, async {
-            let mut again = tokio::time::interval(CONNECT_AGAIN_AFTER);
+            let mut again_after = CONNECT_AGAIN_AFTER;
             loop {
                 let error = match self.receive_once().await {
                     Ok(message) => return Ok(message),
@@ -160,7 +183,8 @@ impl Client {
                 };
                 lost = Some(error);
                 self.connection = None;
-                again.tick().await;
+                let _passed = tokio::time::timeout(again_after, std::future::pending::<()>()).await;
+                again_after = (again_after * 2).min(CONNECT_AGAIN_MAX);
             }
         });
         match received.await {
@@ -173,55 +197,47 @@ impl Client {
     }
 
     async fn receive_once(&mut self) -> Result<ServerMessage, ClientError> {
-        let address = self.address;
+        let address = self.target.address;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
-                let mut connection = Connection::open(address, self.id).await?;
+                let mut connection = Connection::open(&self.target, self.id).await?;
                 for (_, message) in self.unanswered.iter().filter(|(number, _)| !self.early.contains_key(number)) {
                     connection.put(message);
                 }
+                self.backoff.clear();
                 self.connection.insert(connection)
             }
         };
-        match connection.next().await {
-            Ok(ServerMessage { body: ServerBody::Refused(words), .. }) => Err(ClientError::Refused { address, words }),
-            Ok(message) => Ok(message),
-            Err(error) => Err(ClientError::Unreachable { address, reason: error.to_string() }),
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = connection.next() => next,
+                numbers = self.backoff.due() => {
+                    for (_, message) in self.unanswered.iter().filter(|(number, _)| numbers.contains(number)) {
+                        connection.put(message);
+                    }
+                    continue;
+                }
+            };
+            match next {
+                Ok(ServerMessage { number, body: ServerBody::Answer(Answer::Busy { .. }) })
+                    if self.backoff.on_busy(number) =>
+                {
+                    self.busy_len += 1;
+                }
+                Ok(ServerMessage { body: ServerBody::Refused(words), .. }) => {
+                    return Err(ClientError::Refused { address, words });
+                }
+                Ok(ServerMessage { body: ServerBody::Closed(reason), .. }) => {
+                    return Err(ClientError::Unreachable { address, reason });
+                }
+                Ok(message) => {
+                    self.backoff.on_answered();
+                    return Ok(message);
+                }
+                Err(error) => return Err(ClientError::Unreachable { address, reason: error.to_string() }),
+            }
         }
-    }
-}
-
-impl Connection {
-    async fn open(address: SocketAddr, id: ClientId) -> Result<Connection, ClientError> {
-        let unreachable = |error: std::io::Error| ClientError::Unreachable { address, reason: error.to_string() };
-        let stream = TcpStream::connect(address).await.map_err(unreachable)?;
-        stream.set_nodelay(true).map_err(unreachable)?;
-        let (read, write) = stream.into_split();
-        let frames = FrameReader::new(read, SERVER_FRAME_LEN_MAX);
-        let mut connection = Connection { frames, write, outgoing: Vec::new(), written_len: 0 };
-        connection.put(&ClientMessage::Hello { client: id });
-        Ok(connection)
-    }
-
-    fn put(&mut self, message: &ClientMessage) {
-        let start = self.outgoing.len();
-        let fits =
-            put_frame(message, &mut self.outgoing).is_ok() && self.outgoing.len() - start <= CLIENT_FRAME_LEN_MAX;
-        // Words longer than a frame may be are sent as none at all, which the front end refuses as a bad request.
-        if !fits && let ClientMessage::Request { number, .. } = message {
-            self.outgoing.truncate(start);
-            put_frame(&ClientMessage::Request { number: *number, words: Vec::new() }, &mut self.outgoing)
-                .expect("an empty request fits a message");
-        }
-    }
-
-    async fn next(&mut self) -> Result<ServerMessage, FrameError> {
-        while self.written_len < self.outgoing.len() {
-            self.written_len += self.write.write(&self.outgoing[self.written_len..]).await?;
-        }
-        self.outgoing.clear();
-        self.written_len = 0;
-        self.frames.next().await
     }
 }

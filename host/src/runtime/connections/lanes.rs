@@ -1,0 +1,451 @@
+//! The lanes of all client connections: what has arrived on each, and what waits to be written to it.
+//!
+//! A plain value without sockets, shared by the connections' tasks and the front end's loop. Lanes are served in turn, one message of
+//! each, whatever the others have sent. A lane that has too much of anything is not read; one whose client does not read its answers is
+//! closed. Neither costs another one anything.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::limits::{ARRIVED_LEN_MAX, NOTICES_LEN_MAX, WAITING_ALL_LEN_MAX, WAITING_LEN_MAX, WAITING_LEN_PAUSE};
+use crate::protocol::client_message::{ServerBody, ServerMessage};
+use crate::protocol::front_end::ConnectionId;
+use crate::protocol::id::RequestNumber;
+use crate::protocol::limits::IN_FLIGHT_PER_CLIENT_MAX;
+use crate::runtime::frames::put_frame;
+
+/// Wakes the tasks of one connection.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// The lane may be read again.
+    pub reader: Notify,
+    /// There is something to write.
+    pub writer: Notify,
+    /// The connection has to end.
+    pub ended: Notify,
+}
+
+/// What has arrived next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// The bytes of one frame.
+    Frame(ConnectionId, Box<[u8]>),
+    /// The connection is gone; nothing more comes of it.
+    Gone(ConnectionId),
+}
+
+/// All lanes.
+#[derive(Debug, Default)]
+pub struct Lanes {
+    lanes: BTreeMap<ConnectionId, Lane>,
+    /// Lanes of which something has arrived, the next one first; each stands here once.
+    turns: VecDeque<ConnectionId>,
+    /// Bytes of answers that wait to be written to all of them.
+    waiting_len: usize,
+    notices: VecDeque<String>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    arrived: VecDeque<Box<[u8]>>,
+    arrived_len: usize,
+    /// Messages that have arrived and are not answered.
+    in_flight_len: usize,
+    /// Messages that have arrived at all.
+    messages_len: u64,
+    /// Answers as frames, to be taken by the writer.
+    outgoing: Vec<u8>,
+    /// Bytes that the writer has taken and not written yet.
+    writing_len: usize,
+    /// Its reader waits until it may be read.
+    is_paused: bool,
+    has_turn: bool,
+    ending: Option<ServerBody>,
+    is_gone: bool,
+    wake: Arc<Wake>,
+}
+
+impl Lane {
+    fn waiting_len(&self) -> usize {
+        self.outgoing.len() + self.writing_len
+    }
+
+    fn may_be_read(&self) -> bool {
+        self.in_flight_len < IN_FLIGHT_PER_CLIENT_MAX
+            && self.arrived_len < ARRIVED_LEN_MAX
+            && self.waiting_len() < WAITING_LEN_PAUSE
+            && self.ending.is_none()
+    }
+
+    fn resume(&mut self) {
+        if self.is_paused && self.may_be_read() {
+            self.is_paused = false;
+            self.wake.reader.notify_one();
+        }
+    }
+}
+
+impl Lanes {
+    /// Opens a lane.
+    pub fn open(&mut self, connection: ConnectionId) -> Arc<Wake> {
+        let lane = self.lanes.entry(connection).or_default();
+        Arc::clone(&lane.wake)
+    }
+
+    /// Whether another frame may be read; if not, the reader is woken when it may.
+    pub fn may_read(&mut self, connection: ConnectionId) -> bool {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return false };
+        lane.is_paused = !lane.may_be_read();
+        !lane.is_paused
+    }
+
+    /// A frame has arrived. What comes after a connection was ended is nothing any more.
+    pub fn put(&mut self, connection: ConnectionId, frame: &[u8]) {
+        let Some(lane) = self.lanes.get_mut(&connection).filter(|lane| lane.ending.is_none()) else { return };
+        lane.arrived.push_back(frame.into());
+        lane.arrived_len += frame.len();
+        lane.in_flight_len += 1;
+        lane.messages_len += 1;
+        self.give_turn(connection);
+    }
+
+    /// Whether anything has arrived that was not taken.
+    pub fn has_arrivals(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    /// What is next, one frame of each lane in turn.
+    pub fn next(&mut self) -> Option<Arrival> {
+        let connection = self.turns.pop_front()?;
+        let lane = self.lanes.get_mut(&connection).expect("a lane is there until it is told of its end");
+        lane.has_turn = false;
+        let Some(frame) = lane.arrived.pop_front() else {
+            assert!(lane.is_gone, "a lane without frames has a turn only to end");
+            self.lanes.remove(&connection);
+            return Some(Arrival::Gone(connection));
+        };
+        lane.arrived_len -= frame.len();
+        lane.resume();
+        if !lane.arrived.is_empty() || lane.is_gone {
+            self.give_turn(connection);
+        }
+        Some(Arrival::Frame(connection, frame))
+    }
+
+    fn give_turn(&mut self, connection: ConnectionId) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        if !std::mem::replace(&mut lane.has_turn, true) {
+            self.turns.push_back(connection);
+        }
+    }
+
+    /// A message that was taken is one that is not answered.
+    pub fn expect_no_answer(&mut self, connection: ConnectionId) {
+        if let Some(lane) = self.lanes.get_mut(&connection) {
+            lane.in_flight_len = lane.in_flight_len.saturating_sub(1);
+            lane.resume();
+        }
+    }
+
+    /// Has an answer written. A connection that is gone, or about to end, is ignored.
+    pub fn answer(&mut self, connection: ConnectionId, message: &ServerMessage) {
+        let Some(lane) = self.lanes.get_mut(&connection).filter(|lane| lane.ending.is_none() && !lane.is_gone) else {
+            return;
+        };
+        let len_before = lane.outgoing.len();
+        if put_frame(message, &mut lane.outgoing).is_err() {
+            let refused = ServerBody::Refused("the answer is longer than a message may be".to_owned());
+            put_frame(&ServerMessage { number: message.number, body: refused }, &mut lane.outgoing)
+                .expect("a sentence fits a message");
+        }
+        self.waiting_len += lane.outgoing.len() - len_before;
+        lane.in_flight_len = lane.in_flight_len.saturating_sub(1);
+        lane.wake.writer.notify_one();
+        lane.resume();
+        if lane.waiting_len() > WAITING_LEN_MAX {
+            let words = format!("more than {WAITING_LEN_MAX} bytes of answers wait to be read by this client");
+            self.end(connection, ServerBody::Closed(words));
+        } else if self.waiting_len > WAITING_ALL_LEN_MAX {
+            let longest = self.lanes.iter().max_by_key(|(_, lane)| lane.waiting_len());
+            let longest = *longest.expect("somebody has bytes waiting").0;
+            let words = format!(
+                "{WAITING_ALL_LEN_MAX} bytes of answers wait to be read by all clients, most of them by this one"
+            );
+            self.end(longest, ServerBody::Closed(words));
+        }
+    }
+
+    /// Has a connection end with these last words; what waits to be written to it is given up, and so is what has arrived.
+    pub fn end(&mut self, connection: ConnectionId, last_word: ServerBody) {
+        let Some(lane) = self.lanes.get_mut(&connection).filter(|lane| lane.ending.is_none() && !lane.is_gone) else {
+            return;
+        };
+        self.waiting_len -= std::mem::take(&mut lane.outgoing).len();
+        lane.arrived.clear();
+        lane.arrived_len = 0;
+        if std::mem::take(&mut lane.has_turn) {
+            self.turns.retain(|other| *other != connection);
+        }
+        lane.ending = Some(last_word.clone());
+        lane.wake.ended.notify_one();
+        self.notice(connection, &last_word);
+    }
+
+    /// The last words of a connection that has to end.
+    pub fn ending(&self, connection: ConnectionId) -> Option<ServerBody> {
+        self.lanes.get(&connection)?.ending.clone()
+    }
+
+    /// All that waits to be written goes into `writing`, which is empty. Whether there is anything.
+    pub fn take_outgoing(&mut self, connection: ConnectionId, writing: &mut Vec<u8>) -> bool {
+        let Some(lane) = self.lanes.get_mut(&connection).filter(|lane| !lane.outgoing.is_empty()) else { return false };
+        std::mem::swap(&mut lane.outgoing, writing);
+        lane.writing_len = writing.len();
+        true
+    }
+
+    /// So many bytes of it are written.
+    pub fn on_written(&mut self, connection: ConnectionId, len: usize) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        lane.writing_len -= len;
+        self.waiting_len -= len;
+        lane.resume();
+    }
+
+    /// Nothing waits to be answered or written, and since there were `messages_len` messages there has been no other. Else how many there
+    /// have been.
+    pub fn check_idle(&self, connection: ConnectionId, messages_len: u64) -> Result<(), u64> {
+        let Some(lane) = self.lanes.get(&connection) else { return Ok(()) };
+        let is_idle = lane.messages_len == messages_len && lane.in_flight_len == 0 && lane.waiting_len() == 0;
+        if is_idle { Ok(()) } else { Err(lane.messages_len) }
+    }
+
+    /// Its tasks have ended. What has arrived is still taken, unless the connection was ended; then it is told to be gone.
+    pub fn close(&mut self, connection: ConnectionId) {
+        let Some(lane) = self.lanes.get_mut(&connection) else { return };
+        self.waiting_len -= lane.waiting_len();
+        lane.outgoing = Vec::new();
+        lane.writing_len = 0;
+        lane.is_gone = true;
+        self.give_turn(connection);
+    }
+
+    fn notice(&mut self, connection: ConnectionId, last_word: &ServerBody) {
+        if let (ServerBody::Closed(words) | ServerBody::Refused(words), true) =
+            (last_word, self.notices.len() < NOTICES_LEN_MAX)
+        {
+            self.notices.push_back(format!("client connection {} ends: {words}", connection.0));
+        }
+    }
+
+    /// The end of a connection that somebody may want to know of.
+    pub fn poll_notice(&mut self) -> Option<String> {
+        self.notices.pop_front()
+    }
+}
+
+/// What is left to write of the frame that a writer is in the middle of, after `written_len` bytes of whole frames.
+pub fn rest_of_frame(frames: &[u8], written_len: usize) -> &[u8] {
+    let mut end = 0;
+    while end < written_len {
+        let len = frames[end..].first_chunk().expect("frames are whole");
+        end += len.len() + u32::from_be_bytes(*len) as usize;
+    }
+    &frames[written_len..end]
+}
+
+/// The frame with which a connection ends.
+pub fn last_frame(last_word: ServerBody) -> Vec<u8> {
+    let mut frame = Vec::new();
+    put_frame(&ServerMessage { number: RequestNumber(0), body: last_word }, &mut frame)
+        .expect("a sentence fits a message");
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{Answer, BadRequest};
+
+    const ONE: ConnectionId = ConnectionId(1);
+    const TWO: ConnectionId = ConnectionId(2);
+    const THREE: ConnectionId = ConnectionId(3);
+
+    fn lanes() -> Lanes {
+        let mut lanes = Lanes::default();
+        for connection in [ONE, TWO, THREE] {
+            lanes.open(connection);
+            assert!(lanes.may_read(connection));
+        }
+        lanes
+    }
+
+    fn answer_of(len: usize) -> ServerMessage {
+        let answer = Answer::TimedOut { message: "x".repeat(len) };
+        ServerMessage { number: RequestNumber(1), body: ServerBody::Answer(answer) }
+    }
+
+    fn taken(lanes: &mut Lanes) -> Vec<(u64, u8)> {
+        let arrivals = std::iter::from_fn(|| lanes.next());
+        arrivals
+            .map(|arrival| match arrival {
+                Arrival::Frame(connection, frame) => (connection.0, frame[0]),
+                Arrival::Gone(connection) => (connection.0, 0),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn lanes_are_served_in_turn_whatever_one_of_them_has_sent() {
+        let mut lanes = lanes();
+        for frame in 1..=4 {
+            lanes.put(ONE, &[frame]);
+        }
+        lanes.put(TWO, &[1]);
+        lanes.put(TWO, &[2]);
+        lanes.put(THREE, &[1]);
+        assert_eq!(taken(&mut lanes), [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2), (1, 3), (1, 4)]);
+        assert!(!lanes.has_arrivals());
+        lanes.put(THREE, &[9]);
+        lanes.put(ONE, &[9]);
+        assert_eq!(taken(&mut lanes), [(3, 9), (1, 9)]);
+    }
+
+    #[test]
+    fn a_lane_with_too_many_messages_is_not_read_until_one_is_answered() {
+        let mut lanes = lanes();
+        for _ in 0..IN_FLIGHT_PER_CLIENT_MAX {
+            assert!(lanes.may_read(ONE));
+            lanes.put(ONE, &[1]);
+        }
+        assert!(!lanes.may_read(ONE) && lanes.may_read(TWO));
+        assert_eq!(taken(&mut lanes).len(), IN_FLIGHT_PER_CLIENT_MAX);
+        assert!(!lanes.may_read(ONE), "what is taken is not answered");
+        lanes.answer(ONE, &answer_of(1));
+        assert!(lanes.may_read(ONE));
+        lanes.put(ONE, &[1]);
+        assert!(!lanes.may_read(ONE));
+        lanes.expect_no_answer(ONE);
+        assert!(lanes.may_read(ONE));
+    }
+
+    #[test]
+    fn a_lane_with_too_many_bytes_that_have_arrived_is_not_read_until_they_are_taken() {
+        let mut lanes = lanes();
+        lanes.put(ONE, &[1; ARRIVED_LEN_MAX]);
+        assert!(!lanes.may_read(ONE) && lanes.may_read(TWO));
+        taken(&mut lanes);
+        assert!(lanes.may_read(ONE));
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_not_read_and_goes_on_when_it_has_read() {
+        let mut lanes = lanes();
+        lanes.answer(ONE, &answer_of(WAITING_LEN_PAUSE));
+        assert!(!lanes.may_read(ONE) && lanes.may_read(TWO));
+        let mut writing = Vec::new();
+        assert!(lanes.take_outgoing(ONE, &mut writing) && !lanes.take_outgoing(ONE, &mut Vec::new()));
+        assert!(!lanes.may_read(ONE), "taken is not written");
+        lanes.on_written(ONE, writing.len());
+        assert!(lanes.may_read(ONE));
+        assert_eq!(lanes.waiting_len, 0);
+    }
+
+    #[test]
+    fn a_client_that_never_reads_is_closed_alone_and_it_is_told_of() {
+        let mut lanes = lanes();
+        let len = WAITING_LEN_MAX / 4;
+        for _ in 0..4 {
+            assert_eq!(lanes.ending(ONE), None);
+            lanes.answer(ONE, &answer_of(len));
+        }
+        assert!(matches!(lanes.ending(ONE), Some(ServerBody::Closed(words)) if words.contains("wait to be read")));
+        assert!(lanes.poll_notice().is_some_and(|notice| notice.starts_with("client connection 1 ends")));
+        assert_eq!((lanes.waiting_len, lanes.ending(TWO)), (0, None));
+        lanes.answer(ONE, &answer_of(len));
+        assert_eq!(lanes.waiting_len, 0, "an ending connection takes no answers");
+        lanes.close(ONE);
+        assert_eq!(taken(&mut lanes), [(1, 0)]);
+        assert!(!lanes.may_read(ONE));
+    }
+
+    #[test]
+    fn where_all_have_too_much_to_read_the_one_with_the_most_is_closed() {
+        let mut lanes = lanes();
+        let (most, len) = (ConnectionId(100), WAITING_LEN_MAX / 2 - 100);
+        lanes.open(most);
+        lanes.answer(most, &answer_of(len));
+        lanes.answer(most, &answer_of(len / 2));
+        for number in 1000.. {
+            lanes.open(ConnectionId(number));
+            lanes.answer(ConnectionId(number), &answer_of(len));
+            if lanes.ending(most).is_some() {
+                break;
+            }
+            assert!(lanes.waiting_len <= WAITING_ALL_LEN_MAX);
+        }
+        assert!(lanes.waiting_len <= WAITING_ALL_LEN_MAX);
+        assert_eq!(lanes.notices.len(), 1);
+    }
+
+    #[test]
+    fn what_a_client_sent_before_it_went_is_taken_but_not_what_came_before_it_was_ended() {
+        let mut lanes = lanes();
+        lanes.put(ONE, &[1]);
+        lanes.put(ONE, &[2]);
+        lanes.close(ONE);
+        lanes.put(TWO, &[1]);
+        lanes.end(TWO, ServerBody::Refused("it breaks the rules".to_owned()));
+        lanes.put(TWO, &[2]);
+        lanes.close(TWO);
+        assert_eq!(taken(&mut lanes), [(1, 1), (2, 0), (1, 2), (1, 0)]);
+        assert!(lanes.next().is_none());
+    }
+
+    #[test]
+    fn a_connection_is_idle_when_nothing_is_asked_answered_or_written() {
+        let mut lanes = lanes();
+        assert_eq!(lanes.check_idle(ONE, 0), Ok(()));
+        lanes.put(ONE, &[1]);
+        assert_eq!(lanes.check_idle(ONE, 0), Err(1));
+        assert_eq!(lanes.check_idle(ONE, 1), Err(1), "it waits for its answer");
+        taken(&mut lanes);
+        lanes.answer(ONE, &answer_of(1));
+        assert_eq!(lanes.check_idle(ONE, 1), Err(1), "the answer is not written");
+        let mut writing = Vec::new();
+        lanes.take_outgoing(ONE, &mut writing);
+        lanes.on_written(ONE, writing.len());
+        assert_eq!(lanes.check_idle(ONE, 1), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_too_long_for_a_message_is_told_of_in_its_place() {
+        let mut lanes = lanes();
+        let field = "x".repeat(crate::runtime::frames::SERVER_FRAME_LEN_MAX);
+        let refused = BadRequest { field, given: String::new(), message: String::new() };
+        let body = ServerBody::Answer(Answer::BadRequest(refused));
+        lanes.answer(ONE, &ServerMessage { number: RequestNumber(1), body });
+        let mut writing = Vec::new();
+        assert!(lanes.take_outgoing(ONE, &mut writing));
+        assert!(String::from_utf8_lossy(&writing).contains("longer than a message may be"));
+    }
+
+    #[test]
+    fn the_rest_of_a_frame_is_what_its_writer_has_not_written() {
+        let frames = [0, 0, 0, 2, 7, 8, 0, 0, 0, 0, 0, 0, 0, 1, 9];
+        for (written_len, expected) in [
+            (0, &[][..]),
+            (1, &frames[1..6]),
+            (5, &frames[5..6]),
+            (6, &[]),
+            (8, &frames[8..10]),
+            (10, &[]),
+            (14, &[9]),
+            (15, &[]),
+        ] {
+            assert_eq!(rest_of_frame(&frames, written_len), expected, "after {written_len} bytes");
+        }
+    }
+}
