@@ -1,15 +1,18 @@
 //! Clients that are not trusted because they can connect: tokens, and TLS.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
 use dsms::access::{SigningKey, Subject};
+use dsms::runtime::tls::HANDSHAKE_BYTE;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Cluster, dsms};
+use crate::harness::{Cluster, DEADLINE, dsms};
 
 /// Runs a command in a directory and demands that it succeeds.
 #[track_caller]
@@ -112,6 +115,10 @@ fn a_client_speaks_tls_with_a_front_end_that_it_believes_and_no_other() {
     let cluster = Cluster::start_in(directory, &["--config", "dsms.toml"]);
     let elsewhere = tempfile::tempdir().unwrap();
     let port = cluster.client_address().port();
+    // Somebody begins with TLS, and goes no further.
+    let mut half = TcpStream::connect(cluster.client_address()).unwrap();
+    half.set_read_timeout(Some(DEADLINE)).unwrap();
+    half.write_all(&[HANDSHAKE_BYTE]).unwrap();
     let (name, address) = (format!("localhost:{port}"), format!("127.0.0.1:{port}"));
     let ca = cluster.directory().join("keys/tls/ca.pem").display().to_string();
     let request = |to: &str, ca: Option<&str>| {
@@ -137,11 +144,12 @@ fn a_client_speaks_tls_with_a_front_end_that_it_believes_and_no_other() {
     let told = fail(elsewhere.path(), &strings(&request(&plain_address, Some("keys/tls/ca.pem"))));
     assert!(told.contains("it does not speak TLS; leave out --ca"), "{told}");
 
-    renewed_for_an_address(cluster, &elsewhere, &ca, tls);
+    assert_eq!(half.read(&mut [0]).unwrap(), 0, "the front end waits for nobody for ever");
+    renewed_for_an_address(&cluster, &elsewhere, &ca, tls);
 }
 
 /// The same authority signs another certificate, for which the clients need nothing new; with tokens, as one would run it.
-fn renewed_for_an_address(cluster: Cluster, elsewhere: &TempDir, ca: &str, tls: &str) {
+fn renewed_for_an_address(cluster: &Cluster, elsewhere: &TempDir, ca: &str, tls: &str) {
     let here = cluster.directory();
     succeed(here, &["tls", "init", "--names", "localhost,127.0.0.1", "--renew"]);
     succeed(here, &["token", "issue", "NYKA1001", "--out", "token"]);

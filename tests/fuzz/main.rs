@@ -60,6 +60,12 @@ proptest! {
     }
 
     #[test]
+    fn any_text_is_a_token_or_refused_and_a_damaged_token_is_good_for_nothing(bytes in bytes(300)) {
+        readers::token(&bytes);
+        readers::damaged_token(&bytes);
+    }
+
+    #[test]
     fn any_words_are_a_request_or_a_short_refusal(bytes in bytes(300), drawn in bytes(100)) {
         readers::request_words(&bytes);
         readers::request_words(messages::words(&mut draw::Draw::new(&drawn)).join(" ").as_bytes());

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use dsms::access::{PublicKey, SigningKey, Subject, Token, TokenKeys};
 use dsms::config::{self, ClusterConfig};
 use dsms::market::{self, Answer, Caller, Digest, parse_request};
 use dsms::protocol::channel::limits::DATAGRAM_LEN_MAX;
@@ -19,6 +20,7 @@ use dsms::protocol::message::{Certificate, Message};
 use dsms::protocol::quorum::Tolerance;
 use dsms::protocol::record::{Record, Recovered};
 use dsms::protocol::secret::{SECRET_LEN, Secret};
+use dsms::protocol::time::Instant;
 use dsms::protocol::wire;
 use dsms::runtime::directory::{ClusterDirectory, read_key};
 use dsms::runtime::frames::{CLIENT_FRAME_LEN_MAX, FrameReader};
@@ -161,6 +163,31 @@ pub fn client_frames(bytes: &[u8]) {
         let mut frames = FrameReader::new(bytes, CLIENT_FRAME_LEN_MAX);
         while frames.next::<ClientMessage>().await.is_ok() {}
     });
+}
+
+/// What a client shows for a token, and what stands in the files of keys.
+pub fn token(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(token) = Token::read(&text) {
+        assert_eq!(token.to_text(), text, "a token has one text");
+    }
+    for refused in [SigningKey::read(&text).map(drop), PublicKey::read(&text).map(drop)] {
+        assert!(refused.err().is_none_or(|refused| !refused.to_string().is_empty()));
+    }
+}
+
+/// A token that is good, with some of its text altered: it is none, or not good any more.
+pub fn damaged_token(bytes: &[u8]) {
+    let mut draw = Draw::new(bytes);
+    let key = SigningKey::from_seed([draw.byte(); 32]);
+    let good = key.issue(Subject::Operator, 1_000_000).to_text();
+    let mut text = good.clone().into_bytes();
+    damage_text(&mut draw, &mut text);
+    let text = String::from_utf8_lossy(&text);
+    token(text.as_bytes());
+    let keys = TokenKeys::from_iter([key.public()]);
+    let is_good = Token::read(&text).is_ok_and(|token| keys.verify(&token, Instant(0)).is_ok());
+    assert_eq!(is_good, text == good, "{text}");
 }
 
 /// The text of a `dsms.toml`, or of the `cluster.toml` that a cluster has left.

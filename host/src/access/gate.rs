@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use super::key::TokenKeys;
 use super::token::{Subject, Token};
-use crate::market::{Answer, Caller};
-use crate::protocol::client_message::{ClientMessage, ServerBody, TokenText};
+use crate::market::Caller;
+use crate::protocol::client_message::{ClientMessage, TokenText};
 use crate::protocol::time::Instant;
 
 /// Most ids that one connection may speak for. Clients control it; each takes some 50 us to be looked at. It is enough for a load that
@@ -32,8 +32,8 @@ pub enum Policy {
 /// A message that may not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is answered with this, and the connection goes on.
-    Answered(ServerBody),
+    /// It is answered with these words, and the connection goes on.
+    Unauthorized(String),
     /// The connection ends for this reason.
     Ends(String),
 }
@@ -74,7 +74,7 @@ impl Gate {
                 self.shown_words()
             ),
         };
-        Err(Refusal::Answered(ServerBody::Answer(Answer::Unauthorized { message })))
+        Err(Refusal::Unauthorized(message))
     }
 
     /// Takes tokens in; the first one that is not good is told of.
@@ -149,9 +149,7 @@ mod tests {
 
     #[track_caller]
     fn check_refused(gate: &mut Gate, policy: &Policy, message: &ClientMessage, now: Instant, words: &str) {
-        let Err(Refusal::Answered(ServerBody::Answer(Answer::Unauthorized { message: told }))) =
-            gate.check(policy, message, now)
-        else {
+        let Err(Refusal::Unauthorized(told)) = gate.check(policy, message, now) else {
             panic!("{message:?} passes");
         };
         assert!(told.contains(words) && told.contains("dsms token issue"), "{told}");

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use crate::access::{Gate, Policy, Refusal};
+use crate::market::Answer;
 use crate::protocol::client_message::{ClientMessage, ServerBody, ServerMessage};
 use crate::protocol::front_end::ConnectionId;
 use crate::protocol::id::RequestNumber;
@@ -140,7 +141,8 @@ impl Connections {
         }
         match self.gates.entry(connection).or_default().check(&self.policy, message, now) {
             Ok(()) => true,
-            Err(Refusal::Answered(body)) => {
+            Err(Refusal::Unauthorized(message)) => {
+                let body = ServerBody::Answer(Answer::Unauthorized { message });
                 self.answer(connection, ServerMessage { number: number.unwrap_or(RequestNumber(0)), body });
                 false
             }
