@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::harness::{Cluster, dsms, reference_wasm, wait_for_end};
+use crate::harness::{Cluster, DEADLINE, Stopwatch, dsms, reference_wasm, wait_for_end};
 
 #[test]
 fn a_second_cluster_in_the_same_directory_is_refused() {
@@ -140,4 +140,30 @@ fn the_nodes_of_a_configuration_can_be_started_one_by_one() {
         rustix::process::kill_process(rustix::process::Pid::from_child(node), Signal::TERM).unwrap();
         assert!(node.wait().unwrap().success());
     }
+}
+
+#[test]
+fn a_cluster_that_is_told_to_end_answers_what_it_has_taken_in() {
+    let mut cluster = Cluster::start(&[]);
+    let last_ordered = |cluster: &Cluster| {
+        let ps: serde_json::Value = serde_json::from_slice(&cluster.run(&["ps", "--json"]).stdout).unwrap();
+        let nodes = ps["nodes"].as_array().unwrap();
+        nodes.iter().find(|node| node["node"] == "sequencer").unwrap()["sequence"].as_u64().unwrap()
+    };
+    assert_eq!(cluster.request("NYKA1001", "add-share NYKM100925 Equity 3").1, 0);
+    let before = last_ordered(&cluster);
+    // Two replicas of three stand still, so the next request is ordered and nobody can agree on its outcome.
+    let stopped: Vec<_> = ["replica-1", "replica-2"].map(|name| cluster.node_pid(name.parse().unwrap())).to_vec();
+    stopped.iter().for_each(|pid| rustix::process::kill_process(*pid, Signal::STOP).unwrap());
+    let mut client = dsms(cluster.directory());
+    client.args(["client", "--as", "NYKB1001", "purchase-share", "NYKM100925", "Equity", "2"]);
+    let client = client.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let watch = Stopwatch::start();
+    while last_ordered(&cluster) == before {
+        assert!(watch.elapsed() < DEADLINE, "the request is not ordered");
+    }
+    assert!(cluster.end_by(Signal::TERM).success());
+    let answered = client.wait_with_output().unwrap();
+    let words = String::from_utf8(answered.stdout).unwrap();
+    assert!(answered.status.success() && words.contains("purchased: 2 of 2"), "{words}");
 }

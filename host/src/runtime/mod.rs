@@ -8,6 +8,7 @@ pub mod directory;
 mod dropped;
 pub mod executor;
 pub mod frames;
+pub mod front_end;
 pub mod guest_log;
 pub mod injection;
 pub mod kept_modules;

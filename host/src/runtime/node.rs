@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, UdpSocket};
@@ -13,7 +12,6 @@ use tokio::net::{TcpListener, UdpSocket};
 use crate::access::Policy;
 use crate::config::{Auth, ClientsConfig, ClusterConfig, ModuleSource};
 use crate::protocol::event::Event;
-use crate::protocol::front_end::{self, FrontEnd, FrontEndConfig};
 use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::replica_manager::ReplicaManagerConfig;
 use crate::protocol::sequencer::{self, Sequencer};
@@ -22,8 +20,9 @@ use crate::storage::CommitError;
 use crate::storage::files::OpenError;
 
 use super::clock::Clock;
-use super::connections::{ConnectionRules, Connections, MESSAGES_PER_TURN_MAX, Polled};
+use super::connections::{ConnectionRules, Connections};
 use super::data;
+use super::front_end::FrontEndDriver;
 use super::injection::Injection;
 use super::kept_modules::Beginning;
 use super::keys::{KeysError, NodeKeys};
@@ -115,57 +114,66 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
     let addresses: BTreeMap<NodeId, SocketAddr> = known.iter().map(|node| (*node, config.address_of(*node))).collect();
     let injection = Injection::new(config.allow_faults, supervised, clock);
     let mut network = Network::new(node, socket, addresses, keys, clock, injection)?;
-    let running = async {
-        match node {
-            NodeId::FrontEnd => {
-                let client_address = config.front_end.client_address;
-                let listener = TcpListener::bind(client_address).await.map_err(bind_error("tcp", client_address))?;
-                let rules = connection_rules(&config.clients)?;
-                let (auth, tls) = (config.clients.auth.name(), if rules.tls.is_some() { "yes" } else { "no" });
-                network
-                    .log
-                    .info(format_args!("listening udp={address} clients={client_address} auth={auth} tls={tls}"));
-                run_front_end(network, Connections::start(listener, rules), &config).await
-            }
-            NodeId::Sequencer => {
-                network.log.info(format_args!("listening udp={address}"));
-                run_sequencer(network, config.replicas.len()).await
-            }
-            NodeId::ReplicaManager(replica) => {
-                let engine = Engine::new(sandbox_limits(&config))?;
-                let configured = load_modules(&engine, &config, replica)?;
-                let (writer, recovered) = data::open(&mut network, &config, replica).await?;
-                let kept = data::modules_of(&config, replica, configured[0].digest());
-                let Beginning { modules, previous, lost } = match &kept {
-                    Some(kept) => kept.begin_with(&engine, configured),
-                    None => Beginning { modules: configured, previous: None, lost: None },
-                };
-                if let Some(words) = lost {
-                    network.log.warn(format_args!(
-                        "the module that a swap has brought is lost, begins with the configured one: {words}"
-                    ));
-                }
-                network.log.info(format_args!("listening udp={address} module={}", modules[0].digest().short()));
-                let core_config = ReplicaManagerConfig {
-                    replica,
-                    replicas_len: config.replicas.len(),
-                    tolerance: config.tolerance,
-                    modules: modules.iter().map(LoadedModule::digest).collect(),
-                    previous,
-                    suspicion: config.suspicion,
-                    recovery: config.recovery,
-                    process: std::process::id(),
-                };
-                let kept = Kept { writer, recovered, modules: kept };
-                let driver = ReplicaDriver::new(network, core_config, engine, modules, kept);
-                driver.run().await
-            }
+    match node {
+        NodeId::FrontEnd => {
+            let client_address = config.front_end.client_address;
+            let listener = TcpListener::bind(client_address).await.map_err(bind_error("tcp", client_address))?;
+            let rules = connection_rules(&config.clients)?;
+            let (auth, tls) = (config.clients.auth.name(), if rules.tls.is_some() { "yes" } else { "no" });
+            network.log.info(format_args!("listening udp={address} clients={client_address} auth={auth} tls={tls}"));
+            // It alone has something to bring to an end.
+            FrontEndDriver::new(network, Connections::start(listener, rules), &config).run(&mut stop).await;
+            Ok(())
         }
-    };
+        NodeId::Sequencer => {
+            network.log.info(format_args!("listening udp={address}"));
+            until(&mut stop, run_sequencer(network, config.replicas.len())).await
+        }
+        NodeId::ReplicaManager(replica) => until(&mut stop, run_replica_manager(network, &config, replica)).await,
+    }
+}
+
+/// Lets a node run until it ends by itself, or has to.
+async fn until(stop: &mut Stop, running: impl Future<Output = Result<(), NodeError>>) -> Result<(), NodeError> {
     tokio::select! {
         ended = running => ended,
         () = stop.requested() => Ok(()),
     }
+}
+
+async fn run_replica_manager(
+    mut network: Network,
+    config: &ClusterConfig,
+    replica: ReplicaId,
+) -> Result<(), NodeError> {
+    let address = config.address_of(NodeId::ReplicaManager(replica));
+    let engine = Engine::new(sandbox_limits(config))?;
+    let configured = load_modules(&engine, config, replica)?;
+    let (writer, recovered) = data::open(&mut network, config, replica).await?;
+    let kept = data::modules_of(config, replica, configured[0].digest());
+    let Beginning { modules, previous, lost } = match &kept {
+        Some(kept) => kept.begin_with(&engine, configured),
+        None => Beginning { modules: configured, previous: None, lost: None },
+    };
+    if let Some(words) = lost {
+        network
+            .log
+            .warn(format_args!("the module that a swap has brought is lost, begins with the configured one: {words}"));
+    }
+    network.log.info(format_args!("listening udp={address} module={}", modules[0].digest().short()));
+    let core_config = ReplicaManagerConfig {
+        replica,
+        replicas_len: config.replicas.len(),
+        tolerance: config.tolerance,
+        modules: modules.iter().map(LoadedModule::digest).collect(),
+        previous,
+        suspicion: config.suspicion,
+        recovery: config.recovery,
+        process: std::process::id(),
+    };
+    let kept = Kept { writer, recovered, modules: kept };
+    let driver = ReplicaDriver::new(network, core_config, engine, modules, kept);
+    driver.run().await
 }
 
 /// Reads what clients have to show, and what is shown to them.
@@ -231,75 +239,6 @@ fn drain_sequencer(core: &mut Sequencer, network: &mut Network) {
             sequencer::Output::Event(event) => log(&mut network.log, &event),
         }
     }
-}
-
-async fn run_front_end(
-    mut network: Network,
-    mut connections: Connections,
-    config: &ClusterConfig,
-) -> Result<(), NodeError> {
-    let core_config = FrontEndConfig {
-        replicas_len: config.replicas.len(),
-        tolerance: config.tolerance,
-        request_timeout: config.request_timeout,
-        suspicion: config.suspicion,
-        allow_faults: config.allow_faults,
-        in_flight_len_max: config.clients.in_flight_max,
-    };
-    let client_address = config.front_end.client_address;
-    let mut core = FrontEnd::new(core_config);
-    loop {
-        tokio::select! {
-            () = network.wait(core.poll_timeout()) => {}
-            () = connections.wait() => {}
-        }
-        let now = network.receive();
-        for _ in 0..MESSAGES_PER_TURN_MAX {
-            let Some((connection, polled)) = connections.poll(now) else { break };
-            match polled {
-                Polled::Message(message) => core.handle_client(connection, message, now),
-                Polled::Gone => core.handle_disconnected(connection),
-                Polled::Refused => {}
-            }
-            drain_front_end(&mut core, &mut network, &connections, client_address);
-        }
-        while let Some((from, message)) = network.poll_message(None) {
-            core.handle_message(from, message, now);
-            drain_front_end(&mut core, &mut network, &connections, client_address);
-        }
-        core.handle_timeout(now);
-        drain_front_end(&mut core, &mut network, &connections, client_address);
-        while let Some(notice) = connections.poll_notice() {
-            network.log.warn(notice);
-        }
-        network.flush();
-    }
-}
-
-fn drain_front_end(core: &mut FrontEnd, network: &mut Network, connections: &Connections, client_address: SocketAddr) {
-    while let Some(output) = core.poll_output() {
-        match output {
-            front_end::Output::Transmit { to, message } => network.send(to, &message),
-            front_end::Output::Answer { connection, message } => connections.answer(connection, message),
-            front_end::Output::Inject(message) => network.inject(message),
-            front_end::Output::Event(event) => {
-                tell_supervisor(&event, client_address);
-                log(&mut network.log, &event);
-            }
-        }
-    }
-}
-
-/// Prints what the process that started this one acts upon.
-fn tell_supervisor(event: &Event, client_address: SocketAddr) {
-    let mut out = std::io::stdout();
-    let _nobody_reads = match event {
-        Event::Ready => writeln!(out, "{READY_LINE} {client_address}"),
-        Event::CrashAgreed { charge, process, is_silent: true, .. } => {
-            writeln!(out, "{CRASHED_LINE} {} process {process}", charge.replica)
-        }
-        _ => Ok(()),
-    };
 }
 
 /// Logs an event, louder if somebody may want to look into it.

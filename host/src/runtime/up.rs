@@ -281,18 +281,22 @@ impl Cluster {
         }
     }
 
-    /// Ends every node and waits for it; kills those that do not end by themselves.
+    /// Ends every node and waits for it, the front end first, which answers what it has taken in; kills those that do not end by themselves.
     pub async fn end(mut self) -> ClusterLock {
         let log = self.log.clone();
-        for node in &mut self.nodes {
-            node.lifeline = None;
-            // A process that somebody has stopped does not see that.
+        for node in &self.nodes {
+            // A process that somebody has stopped does not see that it is to end, nor does it help others to.
             node.signal(Signal::CONT);
         }
-        for node in &mut self.nodes {
-            if tokio::time::timeout(END_TIMEOUT, node.child.wait()).await.is_err() {
-                log.line(&format!("{} does not end by itself and is killed", node.id));
-                let _ended_meanwhile = node.child.kill().await;
+        let (front_end, others): (Vec<&mut Node>, Vec<&mut Node>) =
+            self.nodes.iter_mut().partition(|node| node.id == NodeId::FrontEnd);
+        for mut nodes in [front_end, others] {
+            nodes.iter_mut().for_each(|node| node.lifeline = None);
+            for node in nodes {
+                if tokio::time::timeout(END_TIMEOUT, node.child.wait()).await.is_err() {
+                    log.line(&format!("{} does not end by itself and is killed", node.id));
+                    let _ended_meanwhile = node.child.kill().await;
+                }
             }
         }
         self.directory.withdraw();

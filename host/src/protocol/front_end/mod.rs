@@ -244,6 +244,11 @@ impl FrontEnd {
         self.outputs.pop_front()
     }
 
+    /// How many requests wait for their answer, those that the front end has itself made included.
+    pub fn waiting_len(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Every queue that others can make grow: what it holds, how long it is, and its bound.
     pub fn queues(&self) -> [(&'static str, usize, usize); 5] {
         [

@@ -45,6 +45,8 @@ pub struct Lanes {
     /// Bytes of answers that wait to be written to all of them.
     waiting_len: usize,
     notices: VecDeque<String>,
+    /// No lane is read any more.
+    is_closing: bool,
 }
 
 #[derive(Debug, Default)]
@@ -96,19 +98,31 @@ impl Lanes {
 
     /// Whether another frame may be read; if not, the reader is woken when it may.
     pub fn may_read(&mut self, connection: ConnectionId) -> bool {
-        let Some(lane) = self.lanes.get_mut(&connection) else { return false };
+        let Some(lane) = self.lanes.get_mut(&connection).filter(|_| !self.is_closing) else { return false };
         lane.is_paused = !lane.may_be_read();
         !lane.is_paused
     }
 
     /// A frame has arrived. What comes after a connection was ended is nothing any more.
     pub fn put(&mut self, connection: ConnectionId, frame: &[u8]) {
-        let Some(lane) = self.lanes.get_mut(&connection).filter(|lane| lane.ending.is_none()) else { return };
+        let is_closing = self.is_closing;
+        let lane = self.lanes.get_mut(&connection).filter(|lane| lane.ending.is_none() && !is_closing);
+        let Some(lane) = lane else { return };
         lane.arrived.push_back(frame.into());
         lane.arrived_len += frame.len();
         lane.in_flight_len += 1;
         lane.messages_len += 1;
         self.give_turn(connection);
+    }
+
+    /// Nothing more is read on any lane; what has arrived is still taken.
+    pub fn stop_reading(&mut self) {
+        self.is_closing = true;
+    }
+
+    /// Whether no answer waits to be written.
+    pub fn is_written(&self) -> bool {
+        self.waiting_len == 0
     }
 
     /// Whether anything has arrived that was not taken.
@@ -311,6 +325,23 @@ mod tests {
         lanes.put(THREE, &[9]);
         lanes.put(ONE, &[9]);
         assert_eq!(taken(&mut lanes), [(3, 9), (1, 9)]);
+    }
+
+    #[test]
+    fn nothing_is_read_any_more_once_that_is_said_and_what_was_read_is_answered() {
+        let mut lanes = lanes();
+        lanes.put(ONE, &[1]);
+        lanes.stop_reading();
+        lanes.put(TWO, &[1]);
+        assert!(!lanes.may_read(ONE) && !lanes.may_read(TWO));
+        assert_eq!(taken(&mut lanes), [(1, 1)]);
+        assert!(lanes.is_written());
+        lanes.answer(ONE, &answer_of(1));
+        assert!(!lanes.is_written());
+        let mut writing = Vec::new();
+        assert!(lanes.take_outgoing(ONE, &mut writing) && !lanes.is_written(), "taken is not written");
+        lanes.on_written(ONE, writing.len());
+        assert!(lanes.is_written());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::access::{Gate, Policy, Refusal};
@@ -66,6 +67,7 @@ pub struct Connections {
     shared: Arc<Shared>,
     policy: Policy,
     gates: BTreeMap<ConnectionId, Gate>,
+    accepting: AbortHandle,
 }
 
 /// What the connections' tasks and the front end's loop share.
@@ -74,6 +76,8 @@ struct Shared {
     lanes: Mutex<Lanes>,
     /// Something has arrived.
     arrived: Notify,
+    /// All answers that there were are written.
+    written: Notify,
     tls: Option<ServerTls>,
     idle_timeout: Duration,
 }
@@ -89,9 +93,18 @@ impl Shared {
         self.arrived.notify_one();
     }
 
+    fn on_written(&self, connection: ConnectionId, len: usize) {
+        let mut lanes = self.lanes();
+        lanes.on_written(connection, len);
+        if lanes.is_written() {
+            self.written.notify_one();
+        }
+    }
+
     fn close(&self, connection: ConnectionId) {
         self.lanes().close(connection);
         self.arrived.notify_one();
+        self.written.notify_one();
     }
 }
 
@@ -99,9 +112,15 @@ impl Connections {
     /// Starts to accept clients on a bound listener. Must be called within a runtime.
     pub fn start(listener: TcpListener, rules: ConnectionRules) -> Connections {
         let ConnectionRules { policy, tls, connections_len_max, idle_timeout } = rules;
-        let shared = Arc::new(Shared { lanes: Mutex::default(), arrived: Notify::new(), tls, idle_timeout });
-        tokio::spawn(accept(listener, Arc::clone(&shared), connections_len_max));
-        Connections { shared, policy, gates: BTreeMap::new() }
+        let shared = Arc::new(Shared {
+            lanes: Mutex::default(),
+            arrived: Notify::new(),
+            written: Notify::new(),
+            tls,
+            idle_timeout,
+        });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), connections_len_max));
+        Connections { shared, policy, gates: BTreeMap::new(), accepting: accepting.abort_handle() }
     }
 
     /// Waits until clients have done something. Cancel-safe.
@@ -156,6 +175,19 @@ impl Connections {
     /// Sends an answer. A connection that is gone is ignored.
     pub fn answer(&self, connection: ConnectionId, message: ServerMessage) {
         self.shared.lanes().answer(connection, &message);
+    }
+
+    /// No more clients are accepted, and those there are may ask nothing more; what they have asked can still be answered.
+    pub fn stop_reading(&mut self) {
+        self.accepting.abort();
+        self.shared.lanes().stop_reading();
+    }
+
+    /// Returns when all answers are with the system. Cancel-safe.
+    pub async fn all_written(&self) {
+        while !self.shared.lanes().is_written() {
+            self.shared.written.notified().await;
+        }
     }
 
     /// The end of a connection that somebody may want to know of.

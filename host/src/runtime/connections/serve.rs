@@ -192,7 +192,7 @@ async fn write_piece(
             return Err(io::ErrorKind::WriteZero.into());
         }
         writing.written_len += len;
-        shared.lanes().on_written(connection, len);
+        shared.on_written(connection, len);
     }
     write.flush().await
 }

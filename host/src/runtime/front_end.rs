@@ -1,0 +1,122 @@
+//! Drives a front end: its core, its network, and the connections of its clients. It ends in order: what it has taken in is answered.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::config::ClusterConfig;
+use crate::protocol::event::Event;
+use crate::protocol::front_end::{FrontEnd, FrontEndConfig, Output};
+use crate::protocol::time::earliest;
+
+use super::connections::{Connections, MESSAGES_PER_TURN_MAX, Polled};
+use super::network::Network;
+use super::node::{CRASHED_LINE, READY_LINE, log};
+use super::stop::Stop;
+
+/// How long a front end that is to end waits for what is under way. Most requests take some milliseconds; clients send the others again. It
+/// is less than an orphaned process has left.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// A front end with all that it needs.
+pub struct FrontEndDriver {
+    core: FrontEnd,
+    network: Network,
+    connections: Connections,
+    client_address: SocketAddr,
+}
+
+impl FrontEndDriver {
+    /// A front end of this cluster.
+    pub fn new(network: Network, connections: Connections, config: &ClusterConfig) -> FrontEndDriver {
+        let core = FrontEnd::new(FrontEndConfig {
+            replicas_len: config.replicas.len(),
+            tolerance: config.tolerance,
+            request_timeout: config.request_timeout,
+            suspicion: config.suspicion,
+            allow_faults: config.allow_faults,
+            in_flight_len_max: config.clients.in_flight_max,
+        });
+        FrontEndDriver { core, network, connections, client_address: config.front_end.client_address }
+    }
+
+    /// Turns until it is told to stop, and then until what was under way is answered, or it takes too long.
+    pub async fn run(mut self, stop: &mut Stop) {
+        loop {
+            tokio::select! {
+                () = self.network.wait(self.core.poll_timeout()) => {}
+                () = self.connections.wait() => {}
+                () = stop.requested() => return self.drain().await,
+            }
+            self.turn();
+        }
+    }
+
+    /// Nothing more is read from clients. What was read is answered, and the answers are written.
+    async fn drain(mut self) {
+        let until = self.network.now() + DRAIN_TIMEOUT;
+        self.connections.stop_reading();
+        self.turn();
+        while self.core.waiting_len() > 0 && self.network.now() < until {
+            self.network.wait(earliest(self.core.poll_timeout(), Some((until, "end")))).await;
+            self.turn();
+        }
+        let left_len = self.core.waiting_len();
+        let all_written = self.connections.all_written();
+        let is_written = tokio::time::timeout(until.since(self.network.now()), all_written).await.is_ok();
+        if left_len > 0 || !is_written {
+            self.network
+                .log
+                .warn(format_args!("ends while {left_len} requests are not answered; their clients send them again"));
+        }
+    }
+
+    fn turn(&mut self) {
+        let now = self.network.receive();
+        for _ in 0..MESSAGES_PER_TURN_MAX {
+            let Some((connection, polled)) = self.connections.poll(now) else { break };
+            match polled {
+                Polled::Message(message) => self.core.handle_client(connection, message, now),
+                Polled::Gone => self.core.handle_disconnected(connection),
+                Polled::Refused => {}
+            }
+            self.do_what_is_asked();
+        }
+        while let Some((from, message)) = self.network.poll_message(None) {
+            self.core.handle_message(from, message, now);
+            self.do_what_is_asked();
+        }
+        self.core.handle_timeout(now);
+        self.do_what_is_asked();
+        while let Some(notice) = self.connections.poll_notice() {
+            self.network.log.warn(notice);
+        }
+        self.network.flush();
+    }
+
+    fn do_what_is_asked(&mut self) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Transmit { to, message } => self.network.send(to, &message),
+                Output::Answer { connection, message } => self.connections.answer(connection, message),
+                Output::Inject(message) => self.network.inject(message),
+                Output::Event(event) => {
+                    tell_supervisor(&event, self.client_address);
+                    log(&mut self.network.log, &event);
+                }
+            }
+        }
+    }
+}
+
+/// Prints what the process that started this one acts upon.
+fn tell_supervisor(event: &Event, client_address: SocketAddr) {
+    let mut out = std::io::stdout();
+    let _nobody_reads = match event {
+        Event::Ready => writeln!(out, "{READY_LINE} {client_address}"),
+        Event::CrashAgreed { charge, process, is_silent: true, .. } => {
+            writeln!(out, "{CRASHED_LINE} {} process {process}", charge.replica)
+        }
+        _ => Ok(()),
+    };
+}
