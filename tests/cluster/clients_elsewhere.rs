@@ -8,11 +8,16 @@ use std::path::Path;
 use std::process::Output;
 
 use dsms::access::{SigningKey, Subject};
+use dsms::market::Answer;
+use dsms::protocol::client_message::{ClientMessage, ServerBody, TokenText};
+use dsms::protocol::id::{ClientId, NodeId};
+use dsms::runtime::client::{Client, Target};
 use dsms::runtime::tls::HANDSHAKE_BYTE;
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Cluster, DEADLINE, dsms};
+use crate::harness::{Cluster, DEADLINE, block_on, dsms};
 
 /// Runs a command in a directory and demands that it succeeds.
 #[track_caller]
@@ -101,6 +106,36 @@ fn where_tokens_are_required_nobody_speaks_for_another() {
     succeed(here, &look);
     fs::set_permissions(here.join("token"), fs::Permissions::from_mode(0o644)).unwrap();
     assert!(fail(here, &look).contains("chmod 600"));
+    // Another key in place of the old one, while the front end runs and a connection is open.
+    write_secret(&here.join("token"), &key.issue(subject, 4_000_000_000).to_text());
+    let words = || look[3..5].iter().map(|word| (*word).to_owned());
+    let ask =
+        |number| ClientMessage::Request { number, words: ["NYKA1001".to_owned()].into_iter().chain(words()).collect() };
+    let tokens = vec![TokenText(key.issue(subject, 4_000_000_000).to_text())];
+    let target = Target { tokens, ..Target::plain(cluster.client_address()) };
+    block_on(async {
+        let mut open = Client::connect_to(target, ClientId(7), DEADLINE).await.unwrap();
+        let ServerBody::Answer(Answer::Released { .. }) = open.call(ask).await.unwrap() else { panic!("no outcome") };
+        succeed(here, &["token", "init", "--rotate"]);
+        let (rotated, _) = key_of(here);
+        fs::write(here.join(&public), "").unwrap();
+        kill_process(cluster.node_pid(NodeId::FrontEnd), Signal::HUP).unwrap();
+        cluster.wait_for_log(&["read the files for clients again"]);
+        assert!(fail(here, &look).contains("does not accept (any more)"));
+        let ServerBody::Answer(Answer::Unauthorized { message }) = open.call(ask).await.unwrap() else {
+            panic!("it passes")
+        };
+        assert!(message.contains("not accepted any more"), "{message}");
+
+        fs::write(here.join(&public), "nothing of the kind").unwrap();
+        kill_process(cluster.node_pid(NodeId::FrontEnd), Signal::HUP).unwrap();
+        cluster.wait_for_log(&["nothing changes for clients", "not a token key"]);
+        fs::write(here.join(&public), rotated.public().to_text()).unwrap();
+        kill_process(cluster.node_pid(NodeId::FrontEnd), Signal::HUP).unwrap();
+        cluster.wait_for_log(&["read the files for clients again"]);
+        write_secret(&here.join("token"), &rotated.issue(subject, 4_000_000_000).to_text());
+        succeed(here, &look);
+    });
     fs::set_permissions(here.join("keys/tokens/signing.key"), fs::Permissions::from_mode(0o640)).unwrap();
     assert!(fail(here, &["token", "issue", "NYKA1001"]).contains("may be read by others"));
 }

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use super::key::TokenKeys;
-use super::token::{Subject, Token};
+use super::token::{Claim, Subject, Token};
 use crate::market::Caller;
 use crate::protocol::client_message::{ClientMessage, TokenText};
 use crate::protocol::time::Instant;
@@ -41,8 +41,8 @@ pub enum Refusal {
 /// What one connection has shown so far.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
-    /// Until when it may speak for whom.
-    shown: BTreeMap<Subject, Instant>,
+    /// The best token of each subject that it has shown.
+    shown: BTreeMap<Subject, Claim>,
 }
 
 impl Gate {
@@ -64,9 +64,10 @@ impl Gate {
             | ClientMessage::History { .. } => Subject::Operator,
         };
         let message = match self.shown.get(&needed) {
-            Some(expires) if now < *expires => return Ok(()),
-            Some(_) => format!(
-                "the token of {needed} has expired; connect again with a new one, issued with: dsms token issue {needed}"
+            Some(claim) if now < claim.expires() && keys.accepts(claim.key) => return Ok(()),
+            Some(claim) => format!(
+                "the token of {needed} {}; connect again with a new one, issued with: dsms token issue {needed}",
+                if keys.accepts(claim.key) { "has expired" } else { "is of a key that is not accepted any more" }
             ),
             None => format!(
                 "this needs a token of {needed}, and this connection has {}; name the file of one with --token-file or \
@@ -82,8 +83,10 @@ impl Gate {
         for TokenText(text) in tokens {
             let token = Token::read(text).map_err(|error| error.to_string())?;
             keys.verify(&token, now).map_err(|error| error.to_string())?;
-            let expires = self.shown.entry(token.claim.subject).or_insert(token.claim.expires());
-            *expires = token.claim.expires().max(*expires);
+            let shown = self.shown.entry(token.claim.subject).or_insert(token.claim);
+            if token.claim.expires_at > shown.expires_at || !keys.accepts(shown.key) {
+                *shown = token.claim;
+            }
             if self.shown.len() > SUBJECTS_LEN_MAX {
                 return Err(format!(
                     "a connection may speak for {SUBJECTS_LEN_MAX} ids at most; share them out to several"
@@ -184,6 +187,18 @@ mod tests {
         for message in operators() {
             check_refused(&mut gate, &policy, &message, NOW, "a token of operator");
         }
+    }
+
+    #[test]
+    fn a_token_whose_key_is_not_accepted_any_more_is_good_for_nothing_also_where_it_was_shown() {
+        let (mut gate, policy) = gate(&["NYKA1001"]);
+        assert_eq!(gate.check(&policy, &request("NYKA1001 get-shares"), NOW), Ok(()));
+        let other = SigningKey::from_seed([2; 32]);
+        let rotated = Policy::TokensRequired(TokenKeys::from_iter([other.public()]));
+        check_refused(&mut gate, &rotated, &request("NYKA1001 get-shares"), NOW, "not accepted any more");
+        let text = other.issue("NYKA1001".parse().unwrap(), 1_000_020).to_text();
+        assert_eq!(gate.check(&rotated, &ClientMessage::Tokens { tokens: vec![TokenText(text)] }, NOW), Ok(()));
+        assert_eq!(gate.check(&rotated, &request("NYKA1001 get-shares"), NOW), Ok(()));
     }
 
     #[test]

@@ -169,6 +169,11 @@ pub enum BadToken {
 pub struct TokenKeys(BTreeMap<KeyId, PublicKey>);
 
 impl TokenKeys {
+    /// Whether tokens of this key are good at all.
+    pub fn accepts(&self, key: KeyId) -> bool {
+        self.0.contains_key(&key)
+    }
+
     /// Whether a token is good now. What it says of its subject is worth nothing otherwise.
     pub fn verify(&self, token: &Token, now: Instant) -> Result<(), BadToken> {
         let Claim { subject, key, .. } = token.claim;

@@ -9,6 +9,7 @@ use crate::protocol::event::Event;
 use crate::protocol::front_end::{FrontEnd, FrontEndConfig, Output};
 use crate::protocol::time::earliest;
 
+use super::client_files::ClientFiles;
 use super::connections::{Connections, MESSAGES_PER_TURN_MAX, Polled};
 use super::network::Network;
 use super::node::{CRASHED_LINE, READY_LINE, log};
@@ -23,12 +24,18 @@ pub struct FrontEndDriver {
     core: FrontEnd,
     network: Network,
     connections: Connections,
+    files: ClientFiles,
     client_address: SocketAddr,
 }
 
 impl FrontEndDriver {
     /// A front end of this cluster.
-    pub fn new(network: Network, connections: Connections, config: &ClusterConfig) -> FrontEndDriver {
+    pub fn new(
+        network: Network,
+        connections: Connections,
+        files: ClientFiles,
+        config: &ClusterConfig,
+    ) -> FrontEndDriver {
         let core = FrontEnd::new(FrontEndConfig {
             replicas_len: config.replicas.len(),
             tolerance: config.tolerance,
@@ -37,7 +44,7 @@ impl FrontEndDriver {
             allow_faults: config.allow_faults,
             in_flight_len_max: config.clients.in_flight_max,
         });
-        FrontEndDriver { core, network, connections, client_address: config.front_end.client_address }
+        FrontEndDriver { core, network, connections, files, client_address: config.front_end.client_address }
     }
 
     /// Turns until it is told to stop, and then until what was under way is answered, or it takes too long.
@@ -46,9 +53,20 @@ impl FrontEndDriver {
             tokio::select! {
                 () = self.network.wait(self.core.poll_timeout()) => {}
                 () = self.connections.wait() => {}
+                () = self.files.asked_for_again() => self.read_again(),
                 () = stop.requested() => return self.drain().await,
             }
             self.turn();
+        }
+    }
+
+    fn read_again(&mut self) {
+        match self.files.read() {
+            Ok(credentials) => {
+                self.connections.change_credentials(credentials);
+                self.network.log.info("read the files for clients again");
+            }
+            Err(error) => self.network.log.warn(format_args!("nothing changes for clients: {error}")),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Drives the protocol cores for real: sockets, timers, threads, processes. The only code that touches the operating system.
 
 pub mod client;
+pub mod client_files;
 pub mod clock;
 pub mod connections;
 pub mod data;

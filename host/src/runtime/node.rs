@@ -9,8 +9,7 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, UdpSocket};
 
-use crate::access::Policy;
-use crate::config::{Auth, ClientsConfig, ClusterConfig, ModuleSource};
+use crate::config::{ClusterConfig, ModuleSource};
 use crate::protocol::event::Event;
 use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::replica_manager::ReplicaManagerConfig;
@@ -19,6 +18,7 @@ use crate::sandbox::{Engine, LoadError, LoadedModule, SandboxError, SandboxLimit
 use crate::storage::CommitError;
 use crate::storage::files::OpenError;
 
+use super::client_files::ClientFiles;
 use super::clock::Clock;
 use super::connections::{ConnectionRules, Connections};
 use super::data;
@@ -31,8 +31,6 @@ use super::network::Network;
 use super::private_file::FileError;
 use super::replica::{Kept, ReplicaDriver};
 use super::stop::Stop;
-use super::tls::ServerTls;
-use super::token_files::read_token_keys;
 
 /// What a front end prints on standard output when every node has been heard of, followed by its client address.
 pub const READY_LINE: &str = "ready";
@@ -105,7 +103,8 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
     }
     let keys = NodeKeys::read(&config, node)?;
     let stop = Stop::on_signals()?;
-    let stop = if keys.reload_on_hang_up()? { stop.but_hang_up() } else { stop };
+    let has_client_files = node == NodeId::FrontEnd && ClientFiles::are_named(&config.clients);
+    let stop = if keys.reload_on_hang_up()? || has_client_files { stop.but_hang_up() } else { stop };
     let mut stop = if supervised { stop.on_orphaned() } else { stop };
     let clock = Clock::start();
     let address = config.address_of(node);
@@ -118,11 +117,15 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
         NodeId::FrontEnd => {
             let client_address = config.front_end.client_address;
             let listener = TcpListener::bind(client_address).await.map_err(bind_error("tcp", client_address))?;
-            let rules = connection_rules(&config.clients)?;
-            let (auth, tls) = (config.clients.auth.name(), if rules.tls.is_some() { "yes" } else { "no" });
+            let files = ClientFiles::new(&config.clients)?;
+            let credentials = files.read()?;
+            let (auth, tls) = (config.clients.auth.name(), if credentials.tls.is_some() { "yes" } else { "no" });
+            let (connections_len_max, idle_timeout) = (config.clients.connections_max, config.clients.idle_timeout);
+            let rules = ConnectionRules { credentials, connections_len_max, idle_timeout };
             network.log.info(format_args!("listening udp={address} clients={client_address} auth={auth} tls={tls}"));
             // It alone has something to bring to an end.
-            FrontEndDriver::new(network, Connections::start(listener, rules), &config).run(&mut stop).await;
+            let connections = Connections::start(listener, rules);
+            FrontEndDriver::new(network, connections, files, &config).run(&mut stop).await;
             Ok(())
         }
         NodeId::Sequencer => {
@@ -174,17 +177,6 @@ async fn run_replica_manager(
     let kept = Kept { writer, recovered, modules: kept };
     let driver = ReplicaDriver::new(network, core_config, engine, modules, kept);
     driver.run().await
-}
-
-/// Reads what clients have to show, and what is shown to them.
-fn connection_rules(config: &ClientsConfig) -> Result<ConnectionRules, FileError> {
-    let policy = match config.auth {
-        Auth::None => Policy::Open,
-        Auth::Required => Policy::TokensRequired(read_token_keys(&config.token_keys)?),
-    };
-    let tls = config.tls.as_ref().map(|tls| ServerTls::load(&tls.cert, &tls.key)).transpose()?;
-    let (connections_len_max, idle_timeout) = (config.connections_max, config.idle_timeout);
-    Ok(ConnectionRules { policy, tls, connections_len_max, idle_timeout })
 }
 
 /// The sandbox limits that a configuration asks for.

@@ -3,7 +3,7 @@
 //! | File | What it is |
 //! |---|---|
 //! | `signing.key` | the secret half of the key that issues tokens now, for whoever issues them |
-//! | `ID.pub` | the public half of each key there has been, for the `token_keys` of a front end |
+//! | `ID.pub` | the public half of each key there has been, for the `token_keys` of a front end, where several may stand in one file |
 //!
 //! A file of tokens has one on each line; a line that is empty or begins with `#` is none.
 
@@ -65,10 +65,16 @@ impl TokenDirectory {
     }
 }
 
-/// Reads the public keys that a front end accepts.
+/// Reads the public keys that a front end accepts. A file may have several, one a line.
 pub fn read_token_keys(paths: &[PathBuf]) -> Result<TokenKeys, FileError> {
-    let read = |path: &PathBuf| PublicKey::read(&read_public(path)?).map_err(|error| FileError::content(path, error));
-    paths.iter().map(read).collect()
+    let mut keys = Vec::new();
+    for path in paths {
+        let text = read_public(path)?;
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            keys.push(PublicKey::read(line).map_err(|error| FileError::content(path, error))?);
+        }
+    }
+    Ok(keys.into_iter().collect())
 }
 
 /// Reads the tokens that a client shows. The file must be readable by its owner only, since whoever has a token may use it.
@@ -113,6 +119,10 @@ mod tests {
         assert!(both.verify(&of_first, Instant(0)).is_ok() && both.verify(&of_second, Instant(0)).is_ok());
         let rotated = read_token_keys(&files[1..]).unwrap();
         assert!(rotated.verify(&of_first, Instant(0)).is_err() && rotated.verify(&of_second, Instant(0)).is_ok());
+        let together = scratch.path().join("together.pub");
+        fs::write(&together, format!("{}\n{}", first.public().to_text(), second.public().to_text())).unwrap();
+        let both = read_token_keys(&[together]).unwrap();
+        assert!(both.verify(&of_first, Instant(0)).is_ok() && both.verify(&of_second, Instant(0)).is_ok());
         let secret = read_token_keys(&[directory.signing_key_file()]).unwrap_err().to_string();
         assert!(secret.contains("secret half"), "{secret}");
     }

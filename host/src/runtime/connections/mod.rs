@@ -37,13 +37,20 @@ use lanes::{Arrival, Lanes};
 pub use limits::MESSAGES_PER_TURN_MAX;
 use limits::{ACCEPT_AGAIN_AFTER, TURNED_AWAY_LEN_MAX};
 
-/// What clients have to show, and how many there may be.
+/// What clients have to show, and what is shown to them.
 #[derive(Clone, Debug)]
-pub struct ConnectionRules {
+pub struct Credentials {
     /// What they have to show.
     pub policy: Policy,
     /// What the front end shows to them, if it speaks TLS.
     pub tls: Option<ServerTls>,
+}
+
+/// Who may connect, and how many.
+#[derive(Clone, Debug)]
+pub struct ConnectionRules {
+    /// What either side has to show.
+    pub credentials: Credentials,
     /// Most connections at one time.
     pub connections_len_max: usize,
     /// A connection on which nothing is asked and nothing waits for so long is closed.
@@ -78,7 +85,7 @@ struct Shared {
     arrived: Notify,
     /// All answers that there were are written.
     written: Notify,
-    tls: Option<ServerTls>,
+    tls: Mutex<Option<ServerTls>>,
     idle_timeout: Duration,
 }
 
@@ -86,6 +93,10 @@ impl Shared {
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
         // Nobody panics while holding it but for a bug, after which the process ends.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tls(&self) -> Option<ServerTls> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn put(&self, connection: ConnectionId, frame: &[u8]) {
@@ -111,16 +122,23 @@ impl Shared {
 impl Connections {
     /// Starts to accept clients on a bound listener. Must be called within a runtime.
     pub fn start(listener: TcpListener, rules: ConnectionRules) -> Connections {
-        let ConnectionRules { policy, tls, connections_len_max, idle_timeout } = rules;
+        let ConnectionRules { credentials: Credentials { policy, tls }, connections_len_max, idle_timeout } = rules;
         let shared = Arc::new(Shared {
             lanes: Mutex::default(),
             arrived: Notify::new(),
             written: Notify::new(),
-            tls,
+            tls: Mutex::new(tls),
             idle_timeout,
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), connections_len_max));
         Connections { shared, policy, gates: BTreeMap::new(), accepting: accepting.abort_handle() }
+    }
+
+    /// Has other credentials count. Connections that are open stay open; what they have shown counts as far as its key still does.
+    pub fn change_credentials(&mut self, credentials: Credentials) {
+        let Credentials { policy, tls } = credentials;
+        self.policy = policy;
+        *self.shared.tls.lock().unwrap_or_else(PoisonError::into_inner) = tls;
     }
 
     /// Waits until clients have done something. Cancel-safe.
@@ -221,6 +239,6 @@ async fn receive(stream: TcpStream, connection: ConnectionId, shared: &Shared, p
         serve::serve(stream, connection, shared).await;
     } else if place < len_max + TURNED_AWAY_LEN_MAX {
         let words = format!("there are {len_max} connections already, try again later");
-        serve::turn_away(stream, shared.tls.as_ref(), words).await;
+        serve::turn_away(stream, shared.tls().as_ref(), words).await;
     }
 }

@@ -25,7 +25,8 @@ type Ending = Option<ServerBody>;
 
 /// Serves one client until it is gone, breaks the rules, is idle, or has to end.
 pub async fn serve(stream: TcpStream, connection: ConnectionId, shared: &Shared) {
-    let introduced = match timeout(INTRODUCTION_TIMEOUT, introduce(stream, shared.tls.as_ref())).await {
+    let tls = shared.tls();
+    let introduced = match timeout(INTRODUCTION_TIMEOUT, introduce(stream, tls.as_ref())).await {
         Ok(introduced) => introduced,
         Err(_) => return,
     };
