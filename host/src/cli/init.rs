@@ -37,6 +37,9 @@ pub struct InitArgs {
     /// What to tolerate: byzantine (one wrong replica), crash (all but one crashed), both (one wrong and one crashed).
     #[arg(long, value_parser = parse_mode, default_value = "byzantine")]
     mode: Tolerance,
+    /// Where replica managers keep what is ordered, each on its own machine; .dsms/data beside the configuration otherwise.
+    #[arg(long, value_name = "DIRECTORY")]
+    data: Option<String>,
     /// Where to write.
     #[arg(long, value_name = "DIRECTORY", default_value = ".")]
     out: PathBuf,
@@ -102,6 +105,9 @@ fn config_text(args: &InitArgs, nodes: &[(NodeId, SocketAddr)]) -> String {
         "# A cluster, the same on every machine. Each machine has the key files of its own nodes, and no other.\n\n\
          [cluster]\nmode = \"{mode}\"\nkeys = \"{KEYS}\"\n"
     );
+    if let Some(data) = &args.data {
+        text.push_str(&format!("data = {}\n", toml::Value::from(data.as_str())));
+    }
     for (node, address) in nodes {
         text.push_str(&match node {
             NodeId::FrontEnd => {
@@ -148,11 +154,12 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let out = scratch.path().join("cluster");
         let nodes = NODES.replace("[10::5]", "10.0.0.5");
-        let words = ["--nodes", &nodes, "--out", out.to_str().unwrap()];
+        let words = ["--nodes", &nodes, "--data", "/var/lib/\"dsms\"/data", "--out", out.to_str().unwrap()];
         run(args(&words).unwrap()).unwrap();
         let config = ClusterConfig::load(&out.join(CONFIG_FILE)).unwrap();
         assert_eq!(config.keys, Keys::OfNodes(out.join(KEYS)));
         assert_eq!(config.require_ports(), Ok(()));
+        assert_eq!(config.data.as_ref().unwrap().directory, Path::new("/var/lib/\"dsms\"/data"));
         assert_eq!(config.address_of(config.nodes()[3]).to_string(), "10.0.0.4:7400");
         assert!(config.front_end.client_address.ip().is_loopback());
         for node in config.nodes() {

@@ -12,7 +12,10 @@ use crate::runtime::node::{self, ADDRESS_IN_USE_EXIT};
 
 /// Run one node of a cluster in this process.
 ///
-/// `dsms up` starts one of these for each role; by hand, start every node of a configuration with the same file.
+/// `dsms up` starts one of these for each role. On several machines, start each node on the one that has its address, with the configuration
+/// that `dsms init` wrote, the same everywhere, and beside it the key file of that node. Nodes may be started in any order, and again at any
+/// time: a replica manager goes on with what it has kept in the configuration's data directory. SIGTERM ends a node in order, and SIGHUP
+/// has it read its key file again. It logs to standard error.
 #[derive(Debug, Args)]
 pub struct NodeArgs {
     /// Which node: front-end, sequencer, or replica-1 and on.

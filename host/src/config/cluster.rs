@@ -260,9 +260,13 @@ impl Reader<'_> {
             return ModuleSource::Reference;
         }
         module_file(self.directory, Path::new(text)).unwrap_or_else(|path| {
+            let reference = meant(text, [REFERENCE]);
+            if self.has_keys && !path.exists() && reference.is_empty() {
+                // It is on the machine of its replica, which may be another one. The node that loads it says so if not.
+                return ModuleSource::File(path);
+            }
             let what = if path.is_dir() { "is a directory" } else { "does not exist" };
-            let nowhere =
-                format!(", but the file {} {what}{}", quote(&path.to_string_lossy()), meant(text, [REFERENCE]));
+            let nowhere = format!(", but the file {} {what}{reference}", quote(&path.to_string_lossy()));
             entry.expected(EXPECTED, &nowhere, self.findings);
             ModuleSource::Reference
         })

@@ -54,7 +54,7 @@ pub enum NodeError {
         known: Vec<NodeId>,
     },
     /// The address is taken or not this machine's.
-    #[error("cannot listen on {transport} {address}: {error}; choose another address for {node} in the configuration")]
+    #[error("cannot listen on {transport} {address}: {error}; {}", advice(error, *.node))]
     Bind {
         /// For which node.
         node: NodeId,
@@ -92,6 +92,16 @@ impl NodeError {
     /// Whether an address is taken by somebody else.
     pub fn is_address_in_use(&self) -> bool {
         matches!(self, NodeError::Bind { error, .. } if error.kind() == std::io::ErrorKind::AddrInUse)
+    }
+}
+
+/// What to do about an address that a node cannot have.
+fn advice(error: &std::io::Error, node: NodeId) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrNotAvailable => format!(
+            "this machine has no such address: start {node} on the one that has it, or give its own in the configuration"
+        ),
+        _ => format!("choose another address for {node} in the configuration"),
     }
 }
 

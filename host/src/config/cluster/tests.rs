@@ -274,6 +274,14 @@ fn nodes_with_keys_for_each_pair_may_be_on_any_machine() {
     assert_eq!(config.keys, Keys::OfNodes("/directory/keys".into()));
     assert_eq!(config.front_end.address, "10.0.0.1:7400".parse().unwrap());
 
+    // A module has to be where its replica is, and nowhere else.
+    let modules = "[cluster]\nkeys = 'keys'\n[[replica]]\nmodule = 'there.wasm'\n[[replica]]\nspares = ['there too.wasm']\n[[replica]]";
+    let config = parse(modules, Path::new("/directory")).unwrap();
+    assert_eq!(config.replicas[0].module, ModuleSource::File("/directory/there.wasm".into()));
+    assert_eq!(config.replicas[1].spares, [ModuleSource::File("/directory/there too.wasm".into())]);
+    let words = problems(&modules.replace("there.wasm", "referense").replace("there too.wasm", "keys")).join("; ");
+    assert!(words.contains("did you mean \"reference\"?") && words.contains("the file keys is a directory"), "{words}");
+
     check(
         "[cluster]\nkeys = 'module.wasm'\nkey_file = 'key'\n[sequencer]\naddress = '0.0.0.0:7400'",
         &[
