@@ -13,6 +13,7 @@ mod load;
 mod machines;
 
 mod cables;
+mod deploying;
 mod loss;
 mod power;
 mod starting;
