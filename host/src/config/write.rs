@@ -189,10 +189,10 @@ mod tests {
                 config.clients.idle_timeout = Duration::from_millis(1000 + timeout_ms);
                 if port % 2 == 0 {
                     config.clients.auth = Auth::Required;
-                    config.clients.token_keys = vec![config.key_file.clone(), directory.join("a.pub")];
+                    config.clients.token_keys = vec![directory.join("b.pub"), directory.join("a.pub")];
                     let ca = ipv6.then(|| directory.join("ca.pem"));
                     config.clients.tls =
-                        Some(TlsConfig { cert: config.key_file.clone(), key: directory.join("tls.key"), ca });
+                        Some(TlsConfig { cert: directory.join("tls.pem"), key: directory.join("tls.key"), ca });
                 }
                 config.module_limits = ModuleLimits { fuel_per_call, memory_bytes_max, log_bytes_per_call_max };
                 config
