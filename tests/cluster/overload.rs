@@ -77,7 +77,7 @@ fn clients_that_flood_and_never_read_are_closed_and_others_are_served_meanwhile(
         assert_eq!(code, 0, "request {place}: {answer}");
     }
     for _ in 0..8 {
-        cluster.wait_for_log(&["client connection", "were not read within 10 s"]);
+        cluster.wait_for_log(&["the connection of the client at", "were not read within 10 s"]);
     }
     for flooding in flooding {
         assert!(flooding.join().unwrap() > 0, "it was a flood");

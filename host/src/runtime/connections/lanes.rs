@@ -5,6 +5,7 @@
 //! closed. Neither costs another one anything.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -49,8 +50,10 @@ pub struct Lanes {
     is_closing: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lane {
+    /// Whose it is, for the log.
+    peer: SocketAddr,
     arrived: VecDeque<Box<[u8]>>,
     arrived_len: usize,
     /// Messages that have arrived and are not answered.
@@ -70,6 +73,23 @@ struct Lane {
 }
 
 impl Lane {
+    fn new(peer: SocketAddr) -> Lane {
+        Lane {
+            peer,
+            arrived: VecDeque::new(),
+            arrived_len: 0,
+            in_flight_len: 0,
+            messages_len: 0,
+            outgoing: Vec::new(),
+            writing_len: 0,
+            is_paused: false,
+            has_turn: false,
+            ending: None,
+            is_gone: false,
+            wake: Arc::default(),
+        }
+    }
+
     fn waiting_len(&self) -> usize {
         self.outgoing.len() + self.writing_len
     }
@@ -90,9 +110,9 @@ impl Lane {
 }
 
 impl Lanes {
-    /// Opens a lane.
-    pub fn open(&mut self, connection: ConnectionId) -> Arc<Wake> {
-        let lane = self.lanes.entry(connection).or_default();
+    /// Opens a lane for a client at this address.
+    pub fn open(&mut self, connection: ConnectionId, peer: SocketAddr) -> Arc<Wake> {
+        let lane = self.lanes.entry(connection).or_insert_with(|| Lane::new(peer));
         Arc::clone(&lane.wake)
     }
 
@@ -204,7 +224,8 @@ impl Lanes {
         }
         lane.ending = Some(last_word.clone());
         lane.wake.ended.notify_one();
-        self.notice(connection, &last_word);
+        let peer = lane.peer;
+        self.notice(peer, &last_word);
     }
 
     /// The last words of a connection that has to end.
@@ -246,11 +267,11 @@ impl Lanes {
         self.give_turn(connection);
     }
 
-    fn notice(&mut self, connection: ConnectionId, last_word: &ServerBody) {
+    fn notice(&mut self, peer: SocketAddr, last_word: &ServerBody) {
         if let (ServerBody::Closed(words) | ServerBody::Refused(words), true) =
             (last_word, self.notices.len() < NOTICES_LEN_MAX)
         {
-            self.notices.push_back(format!("client connection {} ends: {words}", connection.0));
+            self.notices.push_back(format!("the connection of the client at {peer} ends: {words}"));
         }
     }
 
@@ -286,11 +307,12 @@ mod tests {
     const ONE: ConnectionId = ConnectionId(1);
     const TWO: ConnectionId = ConnectionId(2);
     const THREE: ConnectionId = ConnectionId(3);
+    const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4711);
 
     fn lanes() -> Lanes {
         let mut lanes = Lanes::default();
         for connection in [ONE, TWO, THREE] {
-            lanes.open(connection);
+            lanes.open(connection, PEER);
             assert!(lanes.may_read(connection));
         }
         lanes
@@ -393,7 +415,7 @@ mod tests {
             lanes.answer(ONE, &answer_of(len));
         }
         assert!(matches!(lanes.ending(ONE), Some(ServerBody::Closed(words)) if words.contains("wait to be read")));
-        assert!(lanes.poll_notice().is_some_and(|notice| notice.starts_with("client connection 1 ends")));
+        assert!(lanes.poll_notice().is_some_and(|notice| notice.contains("client at 127.0.0.1:4711 ends")));
         assert_eq!((lanes.waiting_len, lanes.ending(TWO)), (0, None));
         lanes.answer(ONE, &answer_of(len));
         assert_eq!(lanes.waiting_len, 0, "an ending connection takes no answers");
@@ -406,11 +428,11 @@ mod tests {
     fn where_all_have_too_much_to_read_the_one_with_the_most_is_closed() {
         let mut lanes = lanes();
         let (most, len) = (ConnectionId(100), WAITING_LEN_MAX / 2 - 100);
-        lanes.open(most);
+        lanes.open(most, PEER);
         lanes.answer(most, &answer_of(len));
         lanes.answer(most, &answer_of(len / 2));
         for number in 1000.. {
-            lanes.open(ConnectionId(number));
+            lanes.open(ConnectionId(number), PEER);
             lanes.answer(ConnectionId(number), &answer_of(len));
             if lanes.ending(most).is_some() {
                 break;

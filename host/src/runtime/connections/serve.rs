@@ -25,6 +25,7 @@ type Ending = Option<ServerBody>;
 
 /// Serves one client until it is gone, breaks the rules, is idle, or has to end.
 pub async fn serve(stream: TcpStream, connection: ConnectionId, shared: &Shared) {
+    let Ok(peer) = stream.peer_addr() else { return };
     let tls = shared.tls();
     let introduced = match timeout(INTRODUCTION_TIMEOUT, introduce(stream, tls.as_ref())).await {
         Ok(introduced) => introduced,
@@ -35,7 +36,7 @@ pub async fn serve(stream: TcpStream, connection: ConnectionId, shared: &Shared)
         Err(Some((mut write, words))) => return say_last_word(&mut write, &[], ServerBody::Refused(words)).await,
         Err(None) => return,
     };
-    let wake = shared.lanes().open(connection);
+    let wake = shared.lanes().open(connection, peer);
     shared.put(connection, &first);
     let mut writing = Writing::default();
     let ending = tokio::select! {
