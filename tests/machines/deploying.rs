@@ -1,12 +1,15 @@
 //! What an operator installs: the unit for systemd, and the commands of docs/operating.md that make a cluster for it.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use dsms::config::{ClusterConfig, Keys};
+use dsms::protocol::id::NodeId;
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::dsms;
+use crate::harness::{DEADLINE, dsms};
 use crate::lab::skip;
 
 /// Where the unit expects the binary.
@@ -51,6 +54,43 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
     // It does look.
     let (_, words) = verify(&installed.replace("ProtectHome=", "ProtectedHome=")).unwrap();
     assert!(words.len() == 1 && words[0].contains("ProtectedHome"), "{words:?}");
+}
+
+#[test]
+fn a_node_tells_its_service_manager_that_it_runs_and_is_not_stuck() {
+    let scratch = tempfile::tempdir().unwrap();
+    // Addresses of the loopback network that no other process uses.
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let nodes: Vec<String> =
+        NodeId::all(3).iter().zip(1..).map(|(node, last)| format!("{node}=127.{high}.{low}.{last}:7400")).collect();
+    let made = dsms(scratch.path())
+        .args(["init", "--nodes", &nodes.join(","), "--clients", &format!("127.{high}.{low}.1:7401")])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let path = scratch.path().join("notify");
+    let service_manager = UnixDatagram::bind(&path).unwrap();
+    service_manager.set_read_timeout(Some(DEADLINE)).unwrap();
+    let heard = || {
+        let mut bytes = [0; 64];
+        let len = service_manager.recv(&mut bytes).expect("the node says something");
+        String::from_utf8(bytes[..len].to_vec()).unwrap()
+    };
+    for node in NodeId::all(1) {
+        let mut command = dsms(scratch.path());
+        command.args(["node", &node.to_string()]).stderr(Stdio::null());
+        command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "300000");
+        let mut process = command.spawn().unwrap();
+        // It has nobody to talk to, and still has its turns in time.
+        let said: Vec<String> = (0..4).map(|_| heard()).collect();
+        assert_eq!(said, ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"], "{node}");
+        kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
+        assert!(process.wait().unwrap().success());
+        // What it said meanwhile.
+        service_manager.set_nonblocking(true).unwrap();
+        while service_manager.recv(&mut [0; 64]).is_ok() {}
+        service_manager.set_nonblocking(false).unwrap();
+    }
 }
 
 /// The blocks of commands in the guide that have these words in them.

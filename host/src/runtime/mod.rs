@@ -20,6 +20,7 @@ pub mod node;
 pub mod private_file;
 pub mod replica;
 pub mod restarts;
+pub mod service_manager;
 pub mod shadow;
 pub mod stop;
 pub mod tls;

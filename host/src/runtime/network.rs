@@ -24,6 +24,7 @@ use super::injection::{Injection, ModuleFaults, PAUSE_LINE};
 use super::keys::NodeKeys;
 use super::log::Log;
 use super::node::log;
+use super::service_manager::ServiceManager;
 
 /// Most datagrams taken in one turn, so that a flood cannot keep a node from its timers and from sending.
 const DATAGRAMS_PER_TURN_MAX: usize = 256;
@@ -44,6 +45,7 @@ pub struct Network {
     pub log: Log,
     dropped: Dropped,
     injection: Injection,
+    service_manager: ServiceManager,
     own_reports: VecDeque<Message>,
     /// The last turn left datagrams in the socket.
     flooded: bool,
@@ -60,6 +62,7 @@ impl Network {
         keys: NodeKeys,
         clock: Clock,
         injection: Injection,
+        service_manager: ServiceManager,
     ) -> io::Result<Network> {
         let mut nonce = [0; 8];
         getrandom::fill(&mut nonce).map_err(io::Error::other)?;
@@ -79,6 +82,7 @@ impl Network {
             log,
             dropped: Dropped::default(),
             injection,
+            service_manager,
             own_reports: VecDeque::new(),
             flooded: false,
             received,
@@ -109,6 +113,7 @@ impl Network {
         }
         let deadline = earliest(core_deadline, self.endpoint.poll_timeout());
         let deadline = earliest(deadline, self.injection.poll_timeout());
+        let deadline = earliest(deadline, self.service_manager.poll_timeout());
         let patience = deadline.map_or(TURN_MAX, |(at, _)| at.since(self.now()).min(TURN_MAX));
         let _or_a_deadline = tokio::time::timeout(patience, self.socket.readable()).await;
     }
@@ -116,6 +121,7 @@ impl Network {
     /// Takes in what has arrived and what is due. Returns the time of this turn.
     pub fn receive(&mut self) -> Instant {
         let now = self.now();
+        self.service_manager.on_turn(now);
         self.change_keys(now);
         // What has arrived may make a deadline void, so it goes first.
         self.flooded = true;

@@ -30,6 +30,7 @@ use super::log::Log;
 use super::network::Network;
 use super::private_file::FileError;
 use super::replica::{Kept, ReplicaDriver};
+use super::service_manager::ServiceManager;
 use super::stop::Stop;
 
 /// What a front end prints on standard output when every node has been heard of, followed by its client address.
@@ -122,7 +123,9 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
     let socket = UdpSocket::bind(address).await.map_err(bind_error("udp", address))?;
     let addresses: BTreeMap<NodeId, SocketAddr> = known.iter().map(|node| (*node, config.address_of(*node))).collect();
     let injection = Injection::new(config.allow_faults, supervised, clock);
-    let mut network = Network::new(node, socket, addresses, keys, clock, injection)?;
+    // `dsms up` has means of its own.
+    let service_manager = if supervised { ServiceManager::default() } else { ServiceManager::of_environment() };
+    let mut network = Network::new(node, socket, addresses, keys, clock, injection, service_manager)?;
     match node {
         NodeId::FrontEnd => {
             let client_address = config.front_end.client_address;
