@@ -1,6 +1,7 @@
 //! Machines that are network namespaces, joined by a switch, which is a namespace with a bridge in it. Dropping a lab ends every process
 //! in it, and removes it. The network of this system has no part in it.
 
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,6 +14,9 @@ use crate::harness::wait_for_end;
 /// What the name of each namespace begins with. The number of the test's process follows, so that two of them never meet, and what a
 /// process has left that was killed is known.
 const PREFIX: &str = "dsms-test";
+
+/// Where `ip` has an entry for each namespace.
+const NAMESPACES: &str = "/run/netns";
 
 /// The name of the switch.
 const SWITCH: &str = "switch";
@@ -176,15 +180,17 @@ fn remove_what_killed_tests_left() {
 
 /// The namespaces of this system whose names begin so.
 fn namespaces(prefix: &str) -> Vec<String> {
-    let listed = ip(&["netns", "list"]).unwrap();
-    let names = listed.lines().filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| name.starts_with(&format!("{prefix}-"))).map(str::to_owned).collect()
+    // `ip netns list` stumbles over those that are being made; and before the first one there is no directory.
+    let entries = fs::read_dir(NAMESPACES).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(|name| name.starts_with(&format!("{prefix}-"))).collect()
 }
 
 /// Ends every process in a namespace, and deletes it.
 fn remove(namespace: &str) -> Result<(), String> {
-    for process in ip(&["netns", "pids", namespace])?.lines().filter_map(|line| line.trim().parse().ok()) {
-        let Some(process) = Pid::from_raw(process) else { continue };
+    // One whose making was interrupted has no processes that could be asked for.
+    let processes = ip(&["netns", "pids", namespace]).unwrap_or_default();
+    for process in processes.lines().filter_map(|line| Pid::from_raw(line.trim().parse().ok()?)) {
         // It may have ended since.
         let _ended = kill_process(process, Signal::KILL);
         wait_for_end(process);
