@@ -131,12 +131,13 @@ impl Recovered {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::protocol::id::{ClientId, NodeId, RequestId, RequestNumber};
     use crate::protocol::message::Command;
 
-    fn order(sequence: u64) -> Record {
+    /// An order at this place.
+    pub(crate) fn order(sequence: u64) -> Record {
         let id = RequestId { client: ClientId(1), number: RequestNumber(sequence) };
         let sequence = SequenceNumber(sequence);
         Record::Order(Order { sequence, time_ms: sequence.0, origin: NodeId::FrontEnd, id, command: Command::Barrier })

@@ -249,14 +249,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::protocol::id::{ClientId, Incarnation, NodeId, RequestId, RequestNumber};
-    use crate::protocol::message::{Command, Order};
-
-    fn order(sequence: u64) -> Record {
-        let id = RequestId { client: ClientId(1), number: RequestNumber(sequence) };
-        let sequence = SequenceNumber(sequence);
-        Record::Order(Order { sequence, time_ms: sequence.0, origin: NodeId::FrontEnd, id, command: Command::Barrier })
-    }
+    use crate::protocol::id::Incarnation;
+    use crate::protocol::record::tests::order;
 
     const CLUSTER: ClusterId = ClusterId([7; 16]);
     const IDENTITY: Identity = Identity { cluster: CLUSTER, tolerance: Tolerance::BYZANTINE, replicas_len: 3 };
