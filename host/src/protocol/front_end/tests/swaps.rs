@@ -66,6 +66,15 @@ impl Bench {
         (1..=3).for_each(|number| bench.progress(number, 1, Phase::Voting));
         bench
     }
+
+    /// A shadow that needs two outcomes, and two requests that were answered with 5.
+    fn following_two_requests() -> (Bench, SwapId) {
+        let mut bench = Bench::ready();
+        let swap = bench.begin(2);
+        bench.following(swap);
+        (1..=2).for_each(|number| bench.judged_request(number, &[5, 5, 5]));
+        (bench, swap)
+    }
 }
 
 fn replica(number: u8) -> ReplicaId {
@@ -74,11 +83,7 @@ fn replica(number: u8) -> ReplicaId {
 
 #[test]
 fn a_shadow_takes_over_after_enough_outcomes_that_equal_the_released_ones() {
-    let mut bench = Bench::ready();
-    let swap = bench.begin(2);
-    bench.following(swap);
-    bench.judged_request(1, &[5, 5, 5]);
-    bench.judged_request(2, &[5, 5, 5]);
+    let (mut bench, swap) = Bench::following_two_requests();
     bench.shadow_reply(swap, 1, 5);
     assert_eq!(bench.swap_messages(), ["swap"]);
     bench.shadow_reply(swap, 2, 5);
@@ -174,11 +179,7 @@ fn how_a_swap_ended_that_is_given_up_after_it_was_to_be_promoted_is_what_its_man
 
 #[test]
 fn outcomes_of_an_instance_that_began_again_do_not_count_for_the_next_one() {
-    let mut bench = Bench::ready();
-    let swap = bench.begin(2);
-    bench.following(swap);
-    bench.judged_request(1, &[5, 5, 5]);
-    bench.judged_request(2, &[5, 5, 5]);
+    let (mut bench, swap) = Bench::following_two_requests();
     bench.shadow_reply(swap, 1, 5);
     bench.manager_says(Message::SwapReport { swap, stage: Stage::Importing });
     bench.following(swap);
