@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::config::ClusterConfig;
-use crate::protocol::client_message::ServerBody;
+use crate::protocol::client_message::{ClientMessage, ClusterStatus, ServerBody};
 use crate::runtime::client::{Client, ClientError, Target};
 use crate::runtime::directory::ClusterDirectory;
 use crate::runtime::tls::ClientTls;
@@ -150,6 +150,14 @@ fn running() -> anyhow::Result<ClusterConfig> {
 
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// How the nodes are, as the front end of this connection knows it.
+pub async fn status_of(client: &mut Client) -> anyhow::Result<ClusterStatus> {
+    match client.call(|number| ClientMessage::Status { number }).await? {
+        ServerBody::Status(status) => Ok(status),
+        other => Err(unexpected(&other)),
+    }
 }
 
 /// The front end answered something else than was asked: it is too busy, the client may not ask that, or it is of another version.

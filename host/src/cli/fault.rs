@@ -12,7 +12,7 @@ use crate::protocol::fault::{ALWAYS_PPM, Fault, FaultId, FaultKind};
 use crate::protocol::id::NodeId;
 use crate::runtime::client::Client;
 
-use super::connect::{ConnectArgs, block_on, unexpected};
+use super::connect::{ConnectArgs, block_on, status_of, unexpected};
 use super::output::say;
 
 /// How long a module is slow, a process paused or a datagram late, where nothing is said.
@@ -205,10 +205,7 @@ async fn nodes(name: &str, client: &mut Client) -> anyhow::Result<Vec<NodeId>> {
         let node = name.parse().map_err(|_| anyhow::anyhow!("{name:?} is no node: `dsms ps` lists them"))?;
         return Ok(vec![node]);
     }
-    match client.call(|number| ClientMessage::Status { number }).await? {
-        ServerBody::Status(status) => Ok(status.nodes.iter().map(|node| node.node).collect()),
-        other => Err(unexpected(&other)),
-    }
+    Ok(status_of(client).await?.nodes.iter().map(|node| node.node).collect())
 }
 
 fn ask_once(connect: &ConnectArgs, what: FaultAsk) -> anyhow::Result<Vec<FaultStatus>> {

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::config::{ClusterConfig, ModuleSource};
 use crate::market::Digest;
-use crate::protocol::client_message::{ClientMessage, ClusterStatus, NodeState, NodeStatus, ServerBody};
+use crate::protocol::client_message::{ClusterStatus, NodeState, NodeStatus};
 use crate::protocol::id::NodeId;
 use crate::protocol::message::Phase;
 use crate::protocol::strikes::STRIKES_MAX;
 use crate::runtime::directory::ClusterDirectory;
 use crate::sandbox::reference_module;
 
-use super::connect::{ConnectArgs, block_on, unexpected};
+use super::connect::{ConnectArgs, block_on, status_of};
 use super::output::say;
 
 /// Show every node: its state, address, module, incarnation, how often it was wrong in a row, how far it is, and when it was last seen.
@@ -33,13 +33,7 @@ pub struct PsArgs {
 
 /// Runs the command.
 pub fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
-    let status = block_on(async {
-        let body = args.connect.client().await?.call(|number| ClientMessage::Status { number }).await?;
-        match body {
-            ServerBody::Status(status) => Ok(status),
-            other => Err(unexpected(&other)),
-        }
-    })?;
+    let status = block_on(async { status_of(&mut args.connect.client().await?).await })?;
     // Addresses are in the configuration of the directory's own cluster; a front end does not tell strangers.
     let config = match &args.connect.connect {
         None => Some(ClusterDirectory::within(".".as_ref()).running()?),

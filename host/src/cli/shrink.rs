@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::connect::{ConnectArgs, block_on, unexpected};
+use super::connect::{ConnectArgs, block_on, status_of, unexpected};
 use super::incident::{
     Subject, absolute, given_json, print_given, print_states, progress_bar, state_differences, states_json,
 };
@@ -131,8 +131,7 @@ pub fn run(args: ShrinkArgs) -> anyhow::Result<ExitCode> {
 async fn ask(args: &ShrinkArgs) -> anyhow::Result<Told> {
     let place = args.sequence;
     let mut client = args.connect.client().await?;
-    let body = client.call(|number| ClientMessage::Status { number }).await?;
-    let ServerBody::Status(status) = body else { return Err(unexpected(&body)) };
+    let status = status_of(&mut client).await?;
     let body = client.call(|number| ClientMessage::Why { number, sequence: place }).await?;
     let record = match body {
         ServerBody::Why(WhyAnswer::Recorded { record, .. }) => *record,

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::protocol::client_message::{ClientMessage, ClusterStatus, NodeState, NodeStatus, ServerBody};
+use crate::protocol::client_message::{ClusterStatus, NodeState, NodeStatus};
 use crate::protocol::id::NodeId;
 use crate::protocol::message::Phase;
 use crate::protocol::quorum::Tolerance;
 
-use super::connect::{ConnectArgs, block_on, unexpected};
+use super::connect::{ConnectArgs, block_on, status_of};
 use super::output::say;
 
 /// Say in one line whether the cluster is well: how many replicas vote, and what is amiss.
@@ -64,13 +64,7 @@ struct Assessment {
 
 /// Runs the command.
 pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
-    let asked = block_on(async {
-        let body = args.connect.client().await?.call(|number| ClientMessage::Status { number }).await?;
-        match body {
-            ServerBody::Status(status) => Ok(status),
-            other => Err(unexpected(&other)),
-        }
-    });
+    let asked = block_on(async { status_of(&mut args.connect.client().await?).await });
     let assessment = match asked {
         Ok(status) => assess(&status, args.lag_max),
         Err(error) if !args.check => return Err(error),

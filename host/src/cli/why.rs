@@ -13,7 +13,7 @@ use crate::protocol::ledger::{Conclusion, Record};
 use crate::protocol::message::{Command, Response};
 use crate::protocol::time::Instant;
 
-use super::connect::{ConnectArgs, block_on, unexpected};
+use super::connect::{ConnectArgs, block_on, status_of, unexpected};
 use super::output::say;
 
 /// Begins the further lines of an outcome, below its first.
@@ -40,8 +40,7 @@ pub struct WhyArgs {
 pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
     let (why, quorum) = block_on(async {
         let mut client = args.connect.client().await?;
-        let status = client.call(|number| ClientMessage::Status { number }).await?;
-        let ServerBody::Status(status) = status else { return Err(unexpected(&status)) };
+        let status = status_of(&mut client).await?;
         let body = client.call(|number| ClientMessage::Why { number, sequence: args.sequence }).await?;
         let ServerBody::Why(why) = body else { return Err(unexpected(&body)) };
         Ok((why, status.wrong + 1))
