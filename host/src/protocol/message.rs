@@ -188,7 +188,8 @@ pub enum Message {
         /// The round that is answered.
         round: Round,
     },
-    /// A replica manager that begins its life, to front end and every other one: who was I?
+    /// A replica manager that begins its life, to front end and every other one: who was I? And a front end that begins its life, to
+    /// every replica manager, which answers with [`Message::Progress`].
     Join,
     /// The answer to [`Message::Join`].
     Joined {

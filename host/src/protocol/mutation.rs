@@ -25,6 +25,8 @@ pub(crate) enum Mutation {
     IgnoreIncarnation,
     /// The front end takes every outcome of a shadow for right.
     TrustShadow,
+    /// A front end whose process is new neither asks nor waits for the managers before it submits.
+    SubmitAtOnce,
 }
 
 /// Whether this bug is switched on.

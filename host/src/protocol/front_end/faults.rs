@@ -174,7 +174,9 @@ mod tests {
             allow_faults,
             in_flight_len_max: 8,
         };
-        FrontEnd::new(config)
+        let mut front_end = FrontEnd::new(config);
+        while front_end.poll_output().is_some() {}
+        front_end
     }
 
     fn replica(number: u8) -> NodeId {

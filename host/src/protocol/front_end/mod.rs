@@ -9,6 +9,7 @@
 //! | `releasing.rs` | counts the replies to an order, and releases what enough of them share |
 //! | `judging.rs` | who was wrong, who is silent |
 //! | `status.rs` | how the nodes are |
+//! | `opening.rs` | what it waits for before it submits anything |
 //! | `rejoining.rs` | what it tells, and does, when the process of another node is new |
 //! | `faults.rs` | faults that were asked for |
 //! | `swaps.rs` | modules that are to take over, and whether their outcomes are right |
@@ -33,6 +34,7 @@ use super::time::{Instant, earliest};
 
 mod faults;
 mod judging;
+mod opening;
 mod rejoining;
 mod releasing;
 mod status;
@@ -40,6 +42,7 @@ mod swaps;
 
 use faults::FaultBoard;
 use judging::Judging;
+use opening::Opening;
 use swaps::SwapBoard;
 
 /// The client under which the front end itself has barriers ordered, when a replica manager needs a checkpoint.
@@ -89,6 +92,7 @@ pub struct FrontEnd {
     checkpoint_again: bool,
     checkpoints_len: u64,
     ready: bool,
+    opening: Opening,
     outputs: VecDeque<Output>,
 }
 
@@ -128,9 +132,9 @@ pub enum Output {
 }
 
 impl FrontEnd {
-    /// A front end that knows nothing of the order yet.
+    /// A front end that knows nothing of the order yet, and asks the managers how they stand.
     pub fn new(config: FrontEndConfig) -> FrontEnd {
-        FrontEnd {
+        let mut front_end = FrontEnd {
             config,
             clients: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -146,8 +150,11 @@ impl FrontEnd {
             checkpoint_again: false,
             checkpoints_len: 0,
             ready: false,
+            opening: Opening::Alone,
             outputs: VecDeque::new(),
-        }
+        };
+        front_end.begin();
+        front_end
     }
 
     /// Takes in one message of a client.
@@ -230,13 +237,14 @@ impl FrontEnd {
             }
             self.on_request_timeout(id, now);
         }
+        self.on_opening_timeout(now);
         self.suspect_silent(now);
     }
 
     /// The next deadline and what it is for.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let request = self.deadlines.first().map(|(deadline, _)| (*deadline, "request"));
-        earliest(request, self.judging.poll_timeout())
+        earliest(earliest(request, self.opening_timeout()), self.judging.poll_timeout())
     }
 
     /// Drain to `None` after every `handle_*`, before the next one.
@@ -287,7 +295,9 @@ impl FrontEnd {
         let deadline = now + self.config.request_timeout;
         self.deadlines.insert((deadline, id));
         self.pending.insert(id, Pending { connections, command, submitted_at: now, deadline, sequence: None });
-        self.transmit(Recipients::One(NodeId::Sequencer), Message::Submit { id, command });
+        if self.opening == Opening::Open {
+            self.transmit(Recipients::One(NodeId::Sequencer), Message::Submit { id, command });
+        }
     }
 
     fn on_sequenced(&mut self, id: RequestId, sequence: SequenceNumber, now: Instant) {

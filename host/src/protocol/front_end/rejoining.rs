@@ -35,17 +35,7 @@ impl FrontEnd {
         self.judging.forget_after(after);
         self.certifier.forget_after(after);
         self.transmit(Recipients::One(NodeId::Sequencer), Message::Resumed { round });
-        let mut again = Vec::new();
-        for (id, pending) in &mut self.pending {
-            if pending.sequence.is_none_or(|sequence| sequence > after) {
-                pending.sequence = None;
-                pending.submitted_at = now;
-                again.push(Message::Submit { id: *id, command: pending.command });
-            }
-        }
-        for message in again {
-            self.transmit(Recipients::One(NodeId::Sequencer), message);
-        }
+        self.submit_again(|sequence| sequence > after, now);
         self.renew_faults(NodeId::Sequencer, now);
     }
 }

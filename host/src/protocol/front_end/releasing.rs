@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::opening::Opening;
 use super::{FrontEnd, Output};
 use crate::market::Answer;
 use crate::protocol::client_message::ServerBody;
@@ -128,7 +129,16 @@ impl FrontEnd {
                 ServerBody::Answer(Answer::NoAgreement { sequence: record.sequence.0, message })
             }
             (None, _) => {
-                let message = "the sequencer did not answer; run `dsms ps` to see which nodes are up".to_owned();
+                let not_answered = match self.opening {
+                    Opening::Open => "the sequencer did not answer".to_owned(),
+                    _ => format!(
+                        "of {} replica managers {} have been heard of, and {} have to be before a request is ordered",
+                        self.config.replicas_len,
+                        self.managers_heard_len(),
+                        self.config.tolerance.quorum()
+                    ),
+                };
+                let message = format!("{not_answered}; run `dsms ps` to see which nodes are up");
                 ServerBody::Answer(Answer::TimedOut { message })
             }
         };

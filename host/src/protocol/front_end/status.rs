@@ -33,6 +33,7 @@ impl FrontEnd {
                 self.judge_up_to(progress.executed, now);
             }
             self.await_who_stands_before(replica, &progress, now);
+            self.check_opening(now);
         }
         // Every node but this one.
         let is_voting = |(progress, _): &(Progress, Instant)| progress.phase == Phase::Voting;

@@ -8,6 +8,7 @@ use crate::protocol::limits::{IN_FLIGHT_LEN_MAX, REQUEST_TIMEOUT, SILENT_AFTER};
 use crate::protocol::message::{Charge, Phase};
 
 mod history;
+mod opening;
 mod restarts;
 mod suspicions;
 mod swaps;
@@ -30,16 +31,21 @@ const PROGRESS: Progress = Progress {
 };
 
 impl Bench {
-    fn new(tolerance: Tolerance) -> Bench {
-        let config = FrontEndConfig {
+    fn config(tolerance: Tolerance) -> FrontEndConfig {
+        FrontEndConfig {
             replicas_len: tolerance.replicas_len_min(),
             tolerance,
             request_timeout: REQUEST_TIMEOUT,
             suspicion: SuspicionPolicy::default(),
             allow_faults: true,
             in_flight_len_max: IN_FLIGHT_LEN_MAX,
-        };
+        }
+    }
+
+    fn new(tolerance: Tolerance) -> Bench {
+        let config = Bench::config(tolerance);
         let mut bench = Bench { front_end: FrontEnd::new(config), now: Instant(1_000_000) };
+        assert_eq!(bench.drain(), ["join"], "it asks the managers how they stand");
         for replica in ReplicaId::first(config.replicas_len) {
             bench.progress(replica.number(), 1, Phase::Voting);
         }

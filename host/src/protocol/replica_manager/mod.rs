@@ -274,6 +274,7 @@ impl ReplicaManager {
                 self.on_checkpoint_vote(peer, sequence, digest, now);
             }
             (NodeId::ReplicaManager(peer), Message::Join) => self.on_join(peer),
+            (NodeId::FrontEnd, Message::Join) => self.announce(now),
             (NodeId::FrontEnd | NodeId::ReplicaManager(_), Message::Joined { last, ordered }) => {
                 self.on_joined(from, last, ordered, now);
             }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `order.rs` | one total order, delivered in prefixes, each request executed once |
 //! | `release.rs` | what clients are told: quorum, outcome, real time |
+//! | `waiting.rs` | how long clients wait where nothing goes wrong |
 //! | `recovery.rs` | who is accused, restarted and repaired, and which checkpoints are certified |
 //! | `swaps.rs` | which module may take over, and when |
 //! | `state.rs` | the market's own invariants |
@@ -34,6 +35,7 @@ mod reference;
 mod release;
 mod state;
 mod swaps;
+mod waiting;
 
 pub use ending::{Ending, LIVENESS_WITHIN};
 pub use queues::Queue;
@@ -87,6 +89,7 @@ pub struct Laws {
     released_last: SequenceNumber,
     /// The highest place of which any client has an answer.
     answered: SequenceNumber,
+    waiting: waiting::Waiting,
     lives: BTreeMap<ReplicaId, Life>,
     /// By place, what each manager has last said of its checkpoint.
     checkpoint_votes: BTreeMap<SequenceNumber, BTreeMap<ReplicaId, Digest>>,
@@ -112,6 +115,7 @@ impl Laws {
             released: BTreeMap::new(),
             released_last: SequenceNumber(0),
             answered: SequenceNumber(0),
+            waiting: waiting::Waiting::default(),
             lives: ReplicaId::first(replicas_len).map(|replica| (replica, Life::default())).collect(),
             checkpoint_votes: BTreeMap::new(),
             certified: BTreeSet::new(),

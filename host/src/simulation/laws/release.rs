@@ -12,9 +12,10 @@ impl Laws {
         replies.push((replica, reply.incarnation, reply.response.clone()));
     }
 
-    /// The front end's process is new, and knows of no replies.
+    /// The front end's process is new, and knows of no replies and no requests.
     pub fn on_front_end_started(&mut self) {
         self.replies.clear();
+        self.waiting.forget();
     }
 
     /// The front end releases an outcome.

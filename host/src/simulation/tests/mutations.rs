@@ -102,3 +102,9 @@ fn an_accusation_of_an_earlier_life_that_counts_is_found() {
     let hunt = Hunt { tolerance: BYZANTINE, faults: &["wrong"], faults_len_max: 8, seeds_max: 40 };
     check(Mutation::IgnoreIncarnation, hunt, &["nobody_is_restarted_without_three_wrong_answers_in_a_row"]);
 }
+
+#[test]
+fn a_front_end_that_submits_before_it_is_heard_of_is_found() {
+    let hunt = Hunt { tolerance: BYZANTINE, faults: &["kill"], faults_len_max: 2, seeds_max: 60 };
+    check(Mutation::SubmitAtOnce, hunt, &["an_undisturbed_request_is_answered_soon"]);
+}

@@ -45,6 +45,7 @@ impl World {
                 _ => ends_at.max(now),
             };
             self.arrange(ends_at, Happening::FaultOver { index });
+            self.active.insert(index);
             self.begin_fault(index, &fault);
             return Ok(());
         }
@@ -55,6 +56,22 @@ impl World {
             self.end_fault();
         }
         Ok(())
+    }
+
+    /// Whether anything is amiss by which a request may be delayed, but for the front end's process, which is asked again when it is back.
+    pub(super) fn is_disturbed(&self) -> bool {
+        let is_amiss = |node: &Node| match node.id {
+            NodeId::FrontEnd => node.process == Process::Paused,
+            NodeId::Sequencer => node.process != Process::Up || !node.is_back(),
+            NodeId::ReplicaManager(_) => !node.is_voting(),
+        };
+        let disturbs = |index: &usize| {
+            let Some(fault) = self.scenario.faults.get(*index) else { return true };
+            let is_end_of_front_end =
+                fault.place == Place::Node(NodeId::FrontEnd) && matches!(fault.kind, FaultKind::Kill { .. });
+            !is_end_of_front_end && fault.kind.realm() != Realm::Client
+        };
+        self.nodes.values().any(is_amiss) || self.active.iter().any(disturbs)
     }
 
     /// Whether the mode bears this fault on top of what has gone wrong already.
@@ -242,6 +259,7 @@ impl World {
         self.narrator.say(now, "fault", || format!("is over: {}", fault.kind.name()));
         self.arrange(now + REVIEWED_AFTER, Happening::FaultReviewed { index });
         self.end_fault();
+        self.active.remove(&index);
         match (fault.kind, fault.place) {
             (FaultKind::Kill { .. } | FaultKind::TornWrite | FaultKind::Outage { .. }, Place::Node(node)) => {
                 if let Some(replica) = node.replica() {

@@ -14,7 +14,7 @@
 //! | `ending.rs` | how a run ends |
 //! | `script.rs` | what somebody who scripts a run may do to it |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -105,6 +105,8 @@ pub struct World {
     connections_ended: u64,
     /// Faults of the plan that are not over.
     faults_left: usize,
+    /// The faults that have begun and are not over, by their place in the plan.
+    active: BTreeSet<usize>,
     /// When the last fault was over.
     quiet_since: Instant,
     /// Channel counters of each link when a fault of it began.
@@ -169,6 +171,7 @@ impl World {
             connections_len: 0,
             connections_ended: 0,
             faults_left: scenario.faults.len(),
+            active: BTreeSet::new(),
             quiet_since: now,
             counted: BTreeMap::new(),
             observed: Observed::new(scenario.faults.len()),

@@ -87,6 +87,9 @@ impl World {
             let index = self.connections.get(&connection).map_or(0, |index| index + 1);
             self.narrator.say(now, &format!("client-{index}"), || format!("request {}: {}", number.0, words.join(" ")));
         }
+        if let ClientMessage::Request { number, .. } = &message {
+            self.laws.on_asked(connection, *number, now);
+        }
         if let Core::FrontEnd(core) = &mut self.node_mut(NodeId::FrontEnd).core {
             core.handle_client(connection, message, now);
         }
@@ -95,6 +98,7 @@ impl World {
 
     /// The front end learns that a connection has ended.
     pub(super) fn on_client_gone(&mut self, connection: ConnectionId) -> Held {
+        self.laws.on_client_gone(connection);
         if let Core::FrontEnd(core) = &mut self.node_mut(NodeId::FrontEnd).core {
             core.handle_disconnected(connection);
         }
@@ -105,6 +109,7 @@ impl World {
     pub(super) fn answer(&mut self, connection: ConnectionId, message: &ServerMessage) -> Held {
         let now = self.now;
         if let ServerBody::Answer(answer) = &message.body {
+            self.laws.on_told(connection, message.number);
             self.narrator.say_of(now, NodeId::FrontEnd, || format!("answer request {}: {answer}", message.number.0));
             if let crate::market::Answer::Released { sequence, outcome } = answer {
                 let first = SequenceNumber(*sequence);

@@ -47,6 +47,8 @@ impl World {
             faults: Vec::new(),
         };
         let mut world = World::new(scenario, &native(), true);
+        // What a script does to the cluster is in no plan, and how long its clients wait is in its transcript.
+        world.active.insert(SCRIPTED);
         world.settle()?;
         world.narrator.begin_anew(world.now);
         Ok(world)

@@ -234,6 +234,10 @@ impl World {
         if let (Some(replica), Some(manager)) = (id.replica(), node.manager()) {
             self.laws.replicas_deliver_prefixes_of_one_order(replica, manager.log())?;
         }
-        self.laws.queues_stay_within_limits(id, node.queues())
+        self.laws.queues_stay_within_limits(id, node.queues())?;
+        if self.is_disturbed() {
+            self.laws.on_disturbed(self.now);
+        }
+        self.laws.an_undisturbed_request_is_answered_soon(self.now)
     }
 }

@@ -82,6 +82,7 @@ fn who_is_new_itself_claims_to_know_nothing_of_a_replica() {
     let mut bench = Bench::new(Tolerance::BYZANTINE);
     let config = bench.front_end.config;
     bench.front_end = FrontEnd::new(config);
+    bench.drain();
     assert_eq!(bench.joins(1), [Message::Joined { last: None, ordered: SequenceNumber(0) }]);
     bench.progress(1, 0, Phase::Recovering);
     assert_eq!(bench.joins(1), [Message::Joined { last: None, ordered: SequenceNumber(0) }]);
@@ -201,6 +202,7 @@ fn a_replica_that_is_heard_of_only_after_the_deadline_is_still_missed() {
     let mut bench = Bench::new(Tolerance::BYZANTINE);
     let config = bench.front_end.config;
     bench.front_end = FrontEnd::new(config);
+    bench.drain();
     bench.client(CONNECTION, ClientMessage::Hello { client: ClientId(7) });
     bench.request(1);
     bench.sequenced(1, 1);
