@@ -37,7 +37,7 @@ impl Pair {
             let config = ChannelConfig { local, peer, session, datagram_len_max: DATAGRAM_LEN_DEFAULT };
             Channel::new(config, &keyring)
         };
-        let ends = [end(NodeId::FrontEnd, NodeId::Sequencer, 1), end(NodeId::Sequencer, NodeId::FrontEnd, 2)];
+        let ends = [end(NodeId::FRONT_END, NodeId::Sequencer, 1), end(NodeId::Sequencer, NodeId::FRONT_END, 2)];
         let mut pair = Pair { ends, now: Instant(1), datagram: Vec::new(), message: Vec::new() };
         while pair.turn(1) == 0 {}
         pair
@@ -85,7 +85,7 @@ fn channel(criterion: &mut Criterion) {
 fn seal(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("seal");
     let key = Secret::new([7; SECRET_LEN]);
-    let (from, to) = (NodeId::FrontEnd, NodeId::Sequencer);
+    let (from, to) = (NodeId::FRONT_END, NodeId::Sequencer);
     let address = Address { from, to, cluster: ClusterId(1), generation: Generation::FIRST, newest: Generation::FIRST };
     for datagram_len in [100, DATAGRAM_LEN_DEFAULT] {
         let mut datagram = Vec::with_capacity(2 * datagram_len);
@@ -103,7 +103,7 @@ fn orders() -> Vec<Message> {
     let order = |(request, number): (Request, u64)| {
         let id = RequestId { client: ClientId(0x0123_4567_89ab_cdef), number: RequestNumber(number) };
         let (sequence, command) = (SequenceNumber(number), Command::Request(request));
-        Message::Order(Order { sequence, time_ms: 1_756_700_000_000, origin: NodeId::FrontEnd, id, command })
+        Message::Order(Order { sequence, time_ms: 1_756_700_000_000, origin: NodeId::FRONT_END, id, command })
     };
     Mix::new(1, 0).zip(1..=1000).map(order).collect()
 }

@@ -119,7 +119,7 @@ fn where_tokens_are_required_nobody_speaks_for_another() {
         succeed(here, &["token", "init", "--rotate"]);
         let (rotated, _) = key_of(here);
         fs::write(here.join(&public), "").unwrap();
-        kill_process(cluster.node_pid(NodeId::FrontEnd), Signal::HUP).unwrap();
+        kill_process(cluster.node_pid(NodeId::FRONT_END), Signal::HUP).unwrap();
         cluster.wait_for_log(&["read the files for clients again"]);
         assert!(fail(here, &look).contains("does not accept (any more)"));
         let ServerBody::Answer(Answer::Unauthorized { message }) = open.call(ask).await.unwrap() else {
@@ -128,10 +128,10 @@ fn where_tokens_are_required_nobody_speaks_for_another() {
         assert!(message.contains("not accepted any more"), "{message}");
 
         fs::write(here.join(&public), "nothing of the kind").unwrap();
-        kill_process(cluster.node_pid(NodeId::FrontEnd), Signal::HUP).unwrap();
+        kill_process(cluster.node_pid(NodeId::FRONT_END), Signal::HUP).unwrap();
         cluster.wait_for_log(&["nothing changes for clients", "not a token key"]);
         fs::write(here.join(&public), rotated.public().to_text()).unwrap();
-        kill_process(cluster.node_pid(NodeId::FrontEnd), Signal::HUP).unwrap();
+        kill_process(cluster.node_pid(NodeId::FRONT_END), Signal::HUP).unwrap();
         cluster.wait_for_log(&["read the files for clients again"]);
         write_secret(&here.join("token"), &rotated.issue(subject, 4_000_000_000).to_text());
         succeed(here, &look);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
 use dsms::protocol::client_message::{ClientMessage, ServerBody};
-use dsms::protocol::id::{ClientId, NodeId, ReplicaId};
+use dsms::protocol::id::{ClientId, Membership, NodeId, ReplicaId};
 use dsms::runtime::client::Client;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -138,7 +138,7 @@ impl Shared {
 
 /// Which processes a round kills.
 fn draw_victims(draw: &mut Pcg64Mcg) -> Vec<NodeId> {
-    let nodes = NodeId::all(3);
+    let nodes = Membership::of(3).nodes();
     let mut victims: Vec<NodeId> = nodes.into_iter().filter(|_| draw.next_u32().is_multiple_of(2)).collect();
     if victims.is_empty() {
         victims.push(NodeId::ReplicaManager(ReplicaId::new(1).unwrap()));

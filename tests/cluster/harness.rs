@@ -109,7 +109,7 @@ impl Cluster {
     }
 
     pub fn client_address(&self) -> SocketAddr {
-        self.config().front_end.client_address
+        self.config().front_ends[0].client_address
     }
 
     /// Runs a command of the binary in the cluster's directory, to its end.

@@ -77,7 +77,7 @@ fn connections_beyond_the_bound_are_told_so_and_a_place_becomes_free_again() {
 #[test]
 fn a_flood_of_garbage_keeps_nobody_from_clients_or_from_ending() {
     let mut cluster = Cluster::start(&[]);
-    let address = cluster.config().front_end.address;
+    let address = cluster.config().front_ends[0].address;
     let enough = Arc::new(AtomicBool::new(false));
     let flooding = std::thread::spawn({
         let enough = Arc::clone(&enough);

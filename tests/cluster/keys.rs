@@ -97,17 +97,17 @@ fn a_node_without_its_keys_is_refused_in_words() {
     let path = directory.path();
     let Keys::OfNodes(keys) = &config.keys else { panic!("{config:?}") };
     let of = |node| key_file(keys, node);
-    fs::rename(of(NodeId::FrontEnd), keys.join("elsewhere")).unwrap();
+    fs::rename(of(NodeId::FRONT_END), keys.join("elsewhere")).unwrap();
     let words = refused(path, &["node", "front-end"]);
     assert!(words.contains("there is no key file") && words.contains("dsms init"), "{words}");
-    fs::copy(of(NodeId::Sequencer), of(NodeId::FrontEnd)).unwrap();
+    fs::copy(of(NodeId::Sequencer), of(NodeId::FRONT_END)).unwrap();
     let words = refused(path, &["node", "front-end"]);
     assert!(words.contains("these are the keys of sequencer, not of front-end"), "{words}");
     fs::set_permissions(of(NodeId::Sequencer), fs::Permissions::from_mode(0o604)).unwrap();
     let words = refused(path, &["node", "sequencer"]);
     assert!(words.contains("may be read by others (mode 604)") && words.contains("chmod 600"), "{words}");
     let text = fs::read_to_string(keys.join("elsewhere")).unwrap().replace("dsms-keys 1", "dsms-keys 2");
-    fs::write(of(NodeId::FrontEnd), text).unwrap();
+    fs::write(of(NodeId::FRONT_END), text).unwrap();
     let words = refused(path, &["node", "front-end"]);
     assert!(words.contains("it is of version 2, and this dsms reads version 1"), "{words}");
 
@@ -169,11 +169,11 @@ struct FrontEnd {
 impl FrontEnd {
     fn start(config: &ClusterConfig) -> FrontEnd {
         let Keys::OfNodes(keys) = &config.keys else { panic!("{config:?}") };
-        let keyring = read_keyring(&key_file(keys, NodeId::FrontEnd), NodeId::FrontEnd, &config.nodes()).unwrap();
+        let keyring = read_keyring(&key_file(keys, NodeId::FRONT_END), NodeId::FRONT_END, &config.nodes()).unwrap();
         let clock = Clock::start();
         let session = SessionId::new(clock.now(), 7);
         let endpoint = Endpoint::new(&keyring, config.nodes(), session, DATAGRAM_LEN_DEFAULT);
-        let socket = UdpSocket::bind(config.front_end.address).unwrap();
+        let socket = UdpSocket::bind(config.front_ends[0].address).unwrap();
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         let sequencer = config.sequencer.address;
         FrontEnd { endpoint, socket, clock, sequencer, sent: Vec::new(), received: Vec::new() }

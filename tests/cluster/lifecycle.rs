@@ -128,7 +128,7 @@ fn the_nodes_of_a_configuration_can_be_started_one_by_one() {
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(front_end), &mut line).unwrap();
     assert!(line.starts_with("ready"), "{line}");
-    let connect = config.front_end.client_address.to_string();
+    let connect = config.front_ends[0].client_address.to_string();
     let answer = dsms(path)
         .args(["client", "--connect", &connect, "--as", "NYKA1001", "add-share", "NYKM100925", "Equity", "3"])
         .output()

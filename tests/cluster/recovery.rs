@@ -75,6 +75,8 @@ fn a_process_that_hangs_is_killed_once_the_managers_agree_and_started_again() {
 fn a_process_that_ends_while_nobody_asks_is_started_again_without_a_vote() {
     let cluster = Cluster::start(&[]);
     cluster.request("NYKA1001", "add-share NYKM100925 Equity 3");
+    // All have replied, so nobody is suspected.
+    cluster.equal_digest();
     kill_process(cluster.node_pid(replica(2)), Signal::KILL).unwrap();
     cluster.wait_for_log(&["replica-2 is started again", "it has ended"]);
     await_return(&cluster, 2);

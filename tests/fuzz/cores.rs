@@ -13,7 +13,7 @@ use dsms::protocol::channel::{Datagram, Packet, PacketNumber, PacketSet, Receipt
 use dsms::protocol::client_message::ClientMessage;
 use dsms::protocol::endpoint::Endpoint;
 use dsms::protocol::front_end::{self, ConnectionId, FrontEnd, FrontEndConfig};
-use dsms::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber, SessionId};
+use dsms::protocol::id::{Incarnation, Membership, NodeId, ReplicaId, SequenceNumber, SessionId};
 use dsms::protocol::keyring::{Generation, Keyring};
 use dsms::protocol::limits::IN_FLIGHT_LEN_MAX;
 use dsms::protocol::message::{Certificate, Message};
@@ -59,7 +59,9 @@ fn pass(now: &mut Instant, draw: &mut Draw<'_>) {
 pub fn front_end(bytes: &[u8]) {
     let mut draw = Draw::new(bytes);
     let config = FrontEndConfig {
-        replicas_len: REPLICAS_LEN,
+        me: NodeId::FRONT_END,
+        process: 1,
+        membership: Membership::of(REPLICAS_LEN),
         tolerance: draw.pick(&TOLERANCES),
         request_timeout: Duration::from_secs(10),
         suspicion: SuspicionPolicy::default(),
@@ -121,7 +123,7 @@ fn client_message(front_end: &mut FrontEnd, connection: ConnectionId, draw: &mut
 pub fn sequencer(bytes: &[u8]) {
     let mut draw = Draw::new(bytes);
     let mut now = Instant(1_000_000);
-    let mut sequencer = Sequencer::new(1, REPLICAS_LEN, now);
+    let mut sequencer = Sequencer::new(1, Membership::of(REPLICAS_LEN), now);
     while !draw.is_over() {
         pass(&mut now, &mut draw);
         let (from, message) = (messages::node(&mut draw), messages::message(&mut draw));
@@ -161,7 +163,7 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
     let mut draw = Draw::new(bytes);
     let config = ReplicaManagerConfig {
         replica: ReplicaId::new(1).expect("the first one"),
-        replicas_len: REPLICAS_LEN,
+        membership: Membership::of(REPLICAS_LEN),
         tolerance: draw.pick(&TOLERANCES),
         modules: (0..1 + draw.below(3)).map(|module| Digest::of_bytes(&[module as u8])).collect(),
         previous: None,
@@ -186,7 +188,7 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
     let mut next = 1;
     manager.drain();
     if draw.flag() {
-        manager.receive(NodeId::FrontEnd, &Message::Joined { last: Some(Incarnation(0)), ordered: SequenceNumber(0) });
+        manager.receive(NodeId::FRONT_END, &Message::Joined { last: Some(Incarnation(0)), ordered: SequenceNumber(0) });
     }
     while !draw.is_over() {
         manager.step(&mut draw, &mut next);
@@ -277,7 +279,7 @@ impl Manager {
                 let started = if failure { Err(StartFailure::Refused(draw.text(300))) } else { Ok(()) };
                 self.core.handle_shadow_started(swap, started, self.now);
             }
-            2 => self.receive(NodeId::FrontEnd, &Message::Promote { swap }),
+            2 => self.receive(NodeId::FRONT_END, &Message::Promote { swap }),
             _ => {
                 let Some((swap, run)) = self.shadow_runs.pop_front() else { return };
                 let results = run.iter().map(|task| {
@@ -366,7 +368,7 @@ impl Manager {
 /// Two endpoints with a network between them that damages what it carries, and adds datagrams of its own.
 pub fn endpoint(bytes: &[u8]) {
     let mut draw = Draw::new(bytes);
-    let nodes = [NodeId::FrontEnd, NodeId::Sequencer];
+    let nodes = [NodeId::FRONT_END, NodeId::Sequencer];
     let datagram_len_max = DATAGRAM_LEN_MIN + draw.below(1200);
     let keyring = |at: usize| Keyring::of_cluster_key(&Secret::new([7; SECRET_LEN]), nodes[at], nodes);
     let endpoint = |at: usize| Endpoint::new(&keyring(at), nodes, SessionId(5), datagram_len_max);

@@ -17,8 +17,9 @@ use dsms::workload::Mix;
 use crate::draw::Draw;
 
 pub fn node(draw: &mut Draw<'_>) -> NodeId {
-    match draw.below(4) {
-        0 => NodeId::FrontEnd,
+    match draw.below(5) {
+        0 => NodeId::FRONT_END,
+        4 => NodeId::from_byte(128 + draw.below(3) as u8).expect("three front ends may follow the first one"),
         1 => NodeId::Sequencer,
         _ => NodeId::ReplicaManager(replica(draw)),
     }
@@ -259,9 +260,12 @@ pub fn message(draw: &mut Draw<'_>) -> Message {
             Message::Order(order(draw, place))
         }
         2 => Message::Sequenced { id: request_id(draw), sequence: sequence(draw) },
-        3 => {
-            Message::Reply(Reply { sequence: sequence(draw), incarnation: incarnation(draw), response: response(draw) })
-        }
+        3 => Message::Reply(Reply {
+            sequence: sequence(draw),
+            origin: node(draw),
+            incarnation: incarnation(draw),
+            response: response(draw),
+        }),
         4 => Message::Progress(progress(draw)),
         5 => Message::Accuse(charge(draw)),
         6 => Message::Suspect(charge(draw)),

@@ -14,7 +14,7 @@ use dsms::protocol::channel::limits::DATAGRAM_LEN_MAX;
 use dsms::protocol::channel::{Address, Datagram, ENVELOPE_LEN, Envelope, enclose};
 use dsms::protocol::checkpoint::{Checkpoint, ClientTables};
 use dsms::protocol::client_message::{ClientMessage, ServerMessage};
-use dsms::protocol::id::{ClientId, NodeId, RequestId, RequestNumber, SequenceNumber};
+use dsms::protocol::id::{ClientId, Membership, NodeId, RequestId, RequestNumber, SequenceNumber};
 use dsms::protocol::keyring::{ClusterId, Generation};
 use dsms::protocol::message::{Certificate, Message};
 use dsms::protocol::quorum::Tolerance;
@@ -40,7 +40,7 @@ pub fn datagram(bytes: &[u8]) {
     let is_sealed = Envelope::read(bytes).is_ok_and(|envelope| envelope.is_sealed_with(&key));
     assert!(!is_sealed, "nobody else has the key");
     if bytes.len() <= DATAGRAM_LEN_MAX - ENVELOPE_LEN {
-        let (from, to) = (NodeId::FrontEnd, NodeId::Sequencer);
+        let (from, to) = (NodeId::FRONT_END, NodeId::Sequencer);
         let address =
             Address { from, to, cluster: ClusterId(1), generation: Generation::FIRST, newest: Generation::FIRST };
         let mut sealed = Vec::new();
@@ -358,9 +358,9 @@ pub fn cluster_files(bytes: &[u8]) {
     key.and_then(|mut file| file.write_all(bytes)).expect("there is room for a file");
     let keys = scratch.path().join("keys");
     fs::create_dir(&keys).expect("there is room for a directory");
-    let path = key_file(&keys, NodeId::FrontEnd);
+    let path = key_file(&keys, NodeId::FRONT_END);
     fs::rename(directory.key_file(), &path).expect("a file can be moved");
-    let read = read_keyring(&path, NodeId::FrontEnd, &NodeId::all(3));
+    let read = read_keyring(&path, NodeId::FRONT_END, &Membership::of(3).nodes());
     assert!(read.err().is_none_or(|refused| !refused.to_string().is_empty()));
     fs::rename(&path, directory.key_file()).expect("a file can be moved back");
     for read in [directory.running().map(drop), read_key(&directory.key_file()).map(drop)] {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use dsms::config::{ClusterConfig, Keys};
-use dsms::protocol::id::NodeId;
+use dsms::protocol::id::Membership;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{DEADLINE, dsms};
@@ -61,8 +61,12 @@ fn a_node_tells_its_service_manager_that_it_runs_and_is_not_stuck() {
     let scratch = tempfile::tempdir().unwrap();
     // Addresses of the loopback network that no other process uses.
     let [.., high, low] = std::process::id().to_be_bytes();
-    let nodes: Vec<String> =
-        NodeId::all(3).iter().zip(1..).map(|(node, last)| format!("{node}=127.{high}.{low}.{last}:7400")).collect();
+    let nodes: Vec<String> = Membership::of(3)
+        .nodes()
+        .iter()
+        .zip(1..)
+        .map(|(node, last)| format!("{node}=127.{high}.{low}.{last}:7400"))
+        .collect();
     let made = dsms(scratch.path())
         .args(["init", "--nodes", &nodes.join(","), "--clients", &format!("127.{high}.{low}.1:7401")])
         .output()
@@ -76,7 +80,7 @@ fn a_node_tells_its_service_manager_that_it_runs_and_is_not_stuck() {
         let len = service_manager.recv(&mut bytes).expect("the node says something");
         String::from_utf8(bytes[..len].to_vec()).unwrap()
     };
-    for node in NodeId::all(1) {
+    for node in Membership::of(1).nodes() {
         let mut command = dsms(scratch.path());
         command.args(["node", &node.to_string()]).stderr(Stdio::null());
         command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "300000");
@@ -116,7 +120,7 @@ fn the_guide_makes_a_cluster_for_the_unit() {
     let config = ClusterConfig::load(&scratch.path().join("cluster/dsms.toml")).unwrap();
     assert_eq!(config.require_ports(), Ok(()));
     let addresses =
-        config.nodes().into_iter().map(|node| config.address_of(node)).chain([config.front_end.client_address]);
+        config.nodes().into_iter().map(|node| config.address_of(node)).chain([config.front_ends[0].client_address]);
     assert!(addresses.clone().all(|address| address.port() > 1024), "{:?}", addresses.collect::<Vec<_>>());
     let data = config.data.unwrap().directory;
     assert_eq!(data, PathBuf::from("/var/lib").join(value(&unit, "StateDirectory")).join("data"));

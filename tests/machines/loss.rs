@@ -1,6 +1,6 @@
 //! Networks that lose and delay, by the kernel's own means.
 
-use dsms::protocol::id::NodeId;
+use dsms::protocol::id::{Membership, NodeId};
 use serde_json::Value;
 
 use crate::lab::skip;
@@ -15,7 +15,7 @@ const NARROW: [&str; 7] = ["tbf", "rate", "4mbit", "burst", "4kb", "limit", "8kb
 /// Has all nodes send through a discipline, and asserts that every request is answered although it loses.
 fn requests_are_answered_through(discipline: &[&str], requests_len: usize) {
     let Some(machines) = Machines::start() else { return };
-    let names: Vec<String> = NodeId::all(3).iter().map(NodeId::to_string).collect();
+    let names: Vec<String> = Membership::of(3).nodes().iter().map(NodeId::to_string).collect();
     for name in &names {
         if let Err(words) = machines.lab.shape(name, discipline) {
             let kind = discipline[0];

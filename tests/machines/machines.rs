@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::sync::mpsc::Receiver;
 
-use dsms::protocol::id::NodeId;
+use dsms::protocol::id::{Membership, NodeId};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 use rustix::process::{Pid, Signal, kill_process};
@@ -38,7 +38,7 @@ struct Running {
 impl Machines {
     /// Machines with their files, on which nothing runs yet; or says on standard error why there are none.
     pub fn install() -> Option<Machines> {
-        let names: Vec<String> = NodeId::all(3).iter().map(NodeId::to_string).collect();
+        let names: Vec<String> = Membership::of(3).nodes().iter().map(NodeId::to_string).collect();
         let machines: Vec<&str> = names.iter().map(String::as_str).chain([CLIENT]).collect();
         let lab = Lab::build(&machines)?;
         let directory = tempfile::tempdir().unwrap();
@@ -63,7 +63,7 @@ impl Machines {
     /// The same, with all nodes running.
     pub fn start() -> Option<Machines> {
         let mut machines = Machines::install()?;
-        NodeId::all(3).into_iter().for_each(|node| machines.start_node(node));
+        Membership::of(3).nodes().into_iter().for_each(|node| machines.start_node(node));
         machines.wait_until_ready();
         Some(machines)
     }
@@ -93,7 +93,7 @@ impl Machines {
 
     /// Waits until the front end, which was started before, has heard of every node.
     pub fn wait_until_ready(&self) {
-        let said = self.nodes[&NodeId::FrontEnd].out.recv_timeout(DEADLINE);
+        let said = self.nodes[&NodeId::FRONT_END].out.recv_timeout(DEADLINE);
         assert_eq!(said.as_deref(), Ok(&*format!("ready {}", self.front_end)), "{}", self.log_so_far());
     }
 
@@ -170,7 +170,7 @@ impl Drop for Machines {
 /// The nodes in an order that is drawn anew in each run, and printed for when the test fails.
 pub fn drawn_order() -> Vec<NodeId> {
     let mut random = Pcg32::seed_from_u64(std::process::id().into());
-    let mut nodes = NodeId::all(3);
+    let mut nodes = Membership::of(3).nodes();
     for len in (2..=nodes.len()).rev() {
         let drawn = usize::try_from(random.next_u64() % len as u64).unwrap();
         nodes.swap(len - 1, drawn);

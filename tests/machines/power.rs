@@ -1,6 +1,6 @@
 //! Machines that go off, and on again at another time.
 
-use dsms::protocol::id::NodeId;
+use dsms::protocol::id::{Membership, NodeId};
 
 use crate::load::Load;
 use crate::machines::{Machines, drawn_order};
@@ -18,10 +18,10 @@ fn a_machine_that_was_off_goes_on_with_what_it_has_kept() {
     load.end();
 
     // The others one by one; while one of them is off, nothing is answered.
-    for node in [NodeId::Sequencer, NodeId::FrontEnd] {
+    for node in [NodeId::Sequencer, NodeId::FRONT_END] {
         machines.kill_node(node);
         machines.start_node(node);
-        if node == NodeId::FrontEnd {
+        if node == NodeId::FRONT_END {
             machines.wait_until_ready();
         }
         machines.wait_until_well();
@@ -29,7 +29,7 @@ fn a_machine_that_was_off_goes_on_with_what_it_has_kept() {
 
     // All at once, and on again in another order.
     let before = machines.wait_until_well();
-    for node in NodeId::all(3) {
+    for node in Membership::of(3).nodes() {
         machines.kill_node(node);
     }
     for node in drawn_order() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dsms::protocol::id::NodeId;
+use dsms::protocol::id::Membership;
 
 use crate::harness::{dsms, reference_wasm};
 use crate::machines::{Machines, drawn_order, files_below};
@@ -20,7 +20,7 @@ fn nodes_that_have_their_own_key_alone_are_started_in_any_order_and_agree() {
     assert_eq!(machines.request("NYKB1001", "purchase-share NYKM100925 Equity 10")["result"], "purchased");
     machines.wait_until_well();
     // What is kept of the order is on the machine of its replica, and nowhere else.
-    for node in NodeId::all(3) {
+    for node in Membership::of(3).nodes() {
         let kept = files_below(&machines.directory(&node.to_string()));
         let own = format!(".dsms/data/{node}/");
         let foreign = |file: &String| file.starts_with(".dsms/data/replica") && !file.starts_with(&own);
@@ -32,7 +32,7 @@ fn nodes_that_have_their_own_key_alone_are_started_in_any_order_and_agree() {
 #[test]
 fn a_module_is_on_the_machine_of_its_replica_alone() {
     let Some(mut machines) = Machines::install() else { return };
-    for node in NodeId::all(3) {
+    for node in Membership::of(3).nodes() {
         let path = machines.directory(&node.to_string()).join("dsms.toml");
         let text = fs::read_to_string(&path).unwrap();
         let with_module =

@@ -19,11 +19,18 @@ pub struct Script {
 }
 
 impl Script {
-    /// A cluster in the mode that the first word names; with `spares`, each replica has one.
+    /// A cluster in the mode that the first word names; with `spares`, each replica has one, with `front-ends`, there are two.
     pub fn new(words: &str) -> Script {
-        let (mode, spares) = words.strip_suffix(" spares").map_or((words, 0), |mode| (mode, 1));
+        let (mode, others) = words.split_once(' ').unwrap_or((words, ""));
+        let (front_ends, spares) = match others {
+            "" => (1, 0),
+            "spares" => (1, 1),
+            "front-ends" => (2, 0),
+            other => panic!("{words}: expected spares or front-ends, found {other}"),
+        };
         let (_, tolerance) = *Tolerance::NAMED.iter().find(|(name, _)| *name == mode).expect("a named mode");
-        let world = World::scripted(tolerance, spares).expect("nothing has happened yet that could break a law");
+        let world =
+            World::scripted(tolerance, front_ends, spares).expect("nothing has happened yet that could break a law");
         Script { world, requests: Vec::new(), barriers_len: 0 }
     }
 

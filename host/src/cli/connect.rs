@@ -87,7 +87,7 @@ impl ConnectArgs {
     pub fn address(&self) -> anyhow::Result<SocketAddr> {
         match &self.connect {
             Some(front_end) => front_end.resolve(),
-            None => Ok(running()?.front_end.client_address),
+            None => Ok(running()?.front_ends[0].client_address),
         }
     }
 
@@ -120,7 +120,7 @@ impl ConnectArgs {
             Some(front_end) => (front_end.resolve()?, front_end.host.clone(), None),
             None => {
                 let config = running()?;
-                let address = config.front_end.client_address;
+                let address = config.front_ends[0].client_address;
                 (address, address.ip().to_string(), self.ca_of(&config)?)
             }
         };

@@ -130,7 +130,7 @@ pub fn run(args: FaultArgs) -> anyhow::Result<ExitCode> {
                 }
                 // All or none of them.
                 for node in &nodes {
-                    fault.check(*node).map_err(anyhow::Error::msg)?;
+                    fault.check(*node, NodeId::FRONT_END).map_err(anyhow::Error::msg)?;
                 }
                 for node in nodes {
                     added.extend(ask(&mut client, FaultAsk::Add { node, fault: fault.clone() }).await?);

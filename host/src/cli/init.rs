@@ -12,7 +12,8 @@ use clap::Args;
 use super::output::{say, shell_word};
 use super::up::parse_mode;
 use crate::config::{ConfigError, parse};
-use crate::protocol::id::NodeId;
+use crate::protocol::id::{Membership, NodeId};
+use crate::protocol::limits::{FRONT_ENDS_LEN_MAX, REPLICAS_LEN_MAX};
 use crate::protocol::quorum::Tolerance;
 use crate::runtime::keys::{draw, write_all};
 
@@ -28,12 +29,14 @@ const KEYS: &str = "keys";
 /// holds the secrets of that node with each other one. Nothing that exists is overwritten.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Every node with the UDP address at which the others reach it: front-end, sequencer, replica-1 and on.
+    /// Every node with the UDP address at which the others reach it: front-end, sequencer, replica-1 and on; with several front ends,
+    /// front-end-2 and on as well.
     #[arg(long, value_name = "NAME=ADDRESS", value_delimiter = ',', required = true, value_parser = parse_node)]
     nodes: Vec<(NodeId, SocketAddr)>,
-    /// The TCP address at which the front end listens for clients. Without tokens, whoever reaches it may ask anything: see `dsms token`.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7401")]
-    clients: SocketAddr,
+    /// The TCP address at which each front end listens for clients, or one for each of them. Without tokens, whoever reaches it may ask
+    /// anything: see `dsms token`.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', default_value = "127.0.0.1:7401")]
+    clients: Vec<SocketAddr>,
     /// What to tolerate: byzantine (one wrong replica), crash (all but one crashed), both (one wrong and one crashed).
     #[arg(long, value_parser = parse_mode, default_value = "byzantine")]
     mode: Tolerance,
@@ -59,6 +62,13 @@ fn parse_node(text: &str) -> Result<(NodeId, SocketAddr), String> {
 /// Runs the command.
 pub fn run(args: InitArgs) -> anyhow::Result<ExitCode> {
     let nodes = complete(&args.nodes)?;
+    let front_ends_len = nodes.iter().filter(|(node, _)| node.is_front_end()).count();
+    if ![1, front_ends_len].contains(&args.clients.len()) {
+        anyhow::bail!(
+            "--clients gives {} addresses for {front_ends_len} front ends; give one, or one for each",
+            args.clients.len()
+        );
+    }
     let path = args.out.join(CONFIG_FILE);
     let text = config_text(&args, &nodes);
     // Whatever a configuration may not say is found out before anything is written.
@@ -83,8 +93,15 @@ fn complete(given: &[(NodeId, SocketAddr)]) -> anyhow::Result<Vec<(NodeId, Socke
     let mut nodes = given.to_vec();
     nodes.sort();
     let replicas_len = nodes.iter().filter(|(node, _)| node.replica().is_some()).count();
+    let front_ends_len = nodes.iter().filter(|(node, _)| node.is_front_end()).count().max(1);
+    if replicas_len > REPLICAS_LEN_MAX || front_ends_len > FRONT_ENDS_LEN_MAX {
+        anyhow::bail!(
+            "--nodes names a node twice: no cluster has {front_ends_len} front ends and {replicas_len} replicas"
+        );
+    }
+    let membership = Membership { front_ends_len, replicas_len };
     for (expected, found) in
-        NodeId::all(replicas_len).into_iter().zip(nodes.iter().map(|(node, _)| Some(*node)).chain([None, None]))
+        membership.nodes().into_iter().zip(nodes.iter().map(|(node, _)| Some(*node)).chain([None, None]))
     {
         match found {
             Some(found) if found == expected => {}
@@ -92,7 +109,7 @@ fn complete(given: &[(NodeId, SocketAddr)]) -> anyhow::Result<Vec<(NodeId, Socke
             _ => anyhow::bail!("--nodes names no {expected}"),
         }
     }
-    if let Some((extra, _)) = nodes.get(replicas_len + 2) {
+    if let Some((extra, _)) = nodes.get(membership.nodes().len()) {
         anyhow::bail!("--nodes names {extra} twice");
     }
     Ok(nodes)
@@ -110,8 +127,9 @@ fn config_text(args: &InitArgs, nodes: &[(NodeId, SocketAddr)]) -> String {
     }
     for (node, address) in nodes {
         text.push_str(&match node {
-            NodeId::FrontEnd => {
-                format!("\n[front_end]\naddress = \"{address}\"\nclient_address = \"{}\"\n", args.clients)
+            NodeId::FrontEnd(front_end) => {
+                let clients = args.clients.get(front_end.index()).unwrap_or(&args.clients[0]);
+                format!("\n# {node}\n[[front_end]]\naddress = \"{address}\"\nclient_address = \"{clients}\"\n")
             }
             NodeId::Sequencer => format!("\n[sequencer]\naddress = \"{address}\"\n"),
             NodeId::ReplicaManager(_) => format!("\n# {node}\n[[replica]]\naddress = \"{address}\"\n"),
@@ -161,7 +179,7 @@ mod tests {
         assert_eq!(config.require_ports(), Ok(()));
         assert_eq!(config.data.as_ref().unwrap().directory, Path::new("/var/lib/\"dsms\"/data"));
         assert_eq!(config.address_of(config.nodes()[3]).to_string(), "10.0.0.4:7400");
-        assert!(config.front_end.client_address.ip().is_loopback());
+        assert!(config.front_ends[0].client_address.ip().is_loopback());
         for node in config.nodes() {
             let path = key_file(&out.join(KEYS), node);
             assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
@@ -183,7 +201,8 @@ mod tests {
             ("front-end", "expected NAME=ADDRESS"),
             ("front-end=10.0.0.1", "expected an IP address and a port"),
             ("front-end=10.0.0.1:0", "expected a port"),
-            ("backend=10.0.0.1:7400", "expected front-end, sequencer or replica-1"),
+            ("backend=10.0.0.1:7400", "expected front-end, sequencer, replica-1"),
+            ("front-end-2=10.0.0.1:1,sequencer=10.0.0.2:1", "--nodes names no front-end"),
             ("front-end=10.0.0.1:1", "--nodes names no sequencer"),
             ("front-end=10.0.0.1:1,front-end=10.0.0.1:1", "--nodes names front-end twice"),
             ("front-end=10.0.0.1:1,sequencer=10.0.0.2:1,sequencer=10.0.0.3:1", "--nodes names sequencer twice"),

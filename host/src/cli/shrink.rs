@@ -197,7 +197,7 @@ fn config_of(connect: &ConnectArgs) -> anyhow::Result<Option<ClusterConfig>> {
         return Ok(Some(running?));
     }
     let address = connect.address()?;
-    Ok(running.ok().filter(|config| config.front_end.client_address == address))
+    Ok(running.ok().filter(|config| config.front_ends.iter().any(|front_end| front_end.client_address == address)))
 }
 
 /// The modules that were asked for, or each that a replica has, as its first one or a spare; with the replicas.

@@ -147,6 +147,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::protocol::id::Membership;
     use crate::protocol::id::{Incarnation, ReplicaId, SequenceNumber};
     use crate::protocol::message::Progress;
 
@@ -163,7 +164,8 @@ mod tests {
 
     /// Three replicas in mode byzantine, changed by the test.
     fn cluster(change: impl FnOnce(&mut Vec<NodeStatus>)) -> Assessment {
-        let mut nodes: Vec<NodeStatus> = NodeId::all(3)
+        let mut nodes: Vec<NodeStatus> = Membership::of(3)
+            .nodes()
             .into_iter()
             .map(|node| NodeStatus {
                 node,

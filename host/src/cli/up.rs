@@ -10,7 +10,7 @@ use clap::Args;
 use super::module::tell_of_compiling;
 use super::output::say;
 use crate::config::{ClusterConfig, ModuleSource};
-use crate::protocol::limits::REPLICAS_LEN_MAX;
+use crate::protocol::limits::{FRONT_ENDS_LEN_MAX, REPLICAS_LEN_MAX};
 use crate::protocol::quorum::Tolerance;
 use crate::runtime::clock::Clock;
 use crate::runtime::node::{load, sandbox_limits};
@@ -32,6 +32,9 @@ pub struct UpArgs {
     /// How many replicas; by default as many as the mode needs.
     #[arg(long, value_name = "N", conflicts_with = "config", value_parser = clap::value_parser!(u8).range(1..=REPLICAS_LEN_MAX as i64))]
     replicas: Option<u8>,
+    /// How many front ends: clients go to another when one is gone.
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "config", value_parser = clap::value_parser!(u8).range(1..=FRONT_ENDS_LEN_MAX as i64))]
+    front_ends: u8,
     /// A module for all replicas, or, given once a replica, one for each in turn; `reference` is the embedded one.
     #[arg(long, value_name = "FILE.wasm", conflicts_with = "config")]
     module: Vec<PathBuf>,
@@ -86,7 +89,8 @@ async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
             let replicas_len = args.replicas.map(usize::from);
             let modules = modules(&args.module, args.mode, replicas_len)?;
             let spares: Vec<ModuleSource> = args.spare.iter().map(ModuleSource::named).collect();
-            ClusterConfig::for_mode(args.mode, replicas_len, modules)?.with_spares(&spares)?
+            let config = ClusterConfig::for_mode(args.mode, replicas_len, modules)?.with_spares(&spares)?;
+            config.with_front_ends(args.front_ends.into())
         }
     };
     config.allow_faults |= args.allow_faults;
@@ -156,11 +160,13 @@ pub(super) fn prepare_modules(config: &ClusterConfig) -> anyhow::Result<()> {
 fn print_ready(cluster: &Cluster, took: Duration) {
     let config = cluster.config();
     let (replicas_len, tolerance) = (config.replicas.len(), config.tolerance);
-    let client_address = config.front_end.client_address;
+    let addresses: Vec<String> =
+        config.front_ends.iter().map(|front_end| front_end.client_address.to_string()).collect();
     let program = program_name();
     say!(
-        "dsms: ready in {:.2} s: {replicas_len} replicas, mode {tolerance}, clients at {client_address}",
-        took.as_secs_f64()
+        "dsms: ready in {:.2} s: {replicas_len} replicas, mode {tolerance}, clients at {}",
+        took.as_secs_f64(),
+        addresses.join(" and ")
     );
     say!("dsms: in another terminal, from this directory: {program} sh    (stop the cluster here with Ctrl-C)");
 }

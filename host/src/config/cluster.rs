@@ -13,7 +13,7 @@ use super::{
     ModuleLimits, ModuleSource, NO_DURABILITY, Problem, REFERENCE, ReplicaConfig, SequencerConfig, absolute,
     module_file,
 };
-use crate::protocol::limits::{LOG_LEN_MAX, PROGRESS_INTERVAL, REPLICAS_LEN_MAX, REQUEST_TIMEOUT};
+use crate::protocol::limits::{FRONT_ENDS_LEN_MAX, LOG_LEN_MAX, PROGRESS_INTERVAL, REPLICAS_LEN_MAX, REQUEST_TIMEOUT};
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::quorum::Tolerance;
 use crate::storage::Durability;
@@ -84,7 +84,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn cluster(mut self, root: &Section<'_>) -> ClusterConfig {
         let cluster = root.table("cluster", self.findings);
-        let front_end = root.table("front_end", self.findings);
+        let front_ends = root.one_or_more_tables("front_end", self.findings);
         let sequencer = root.table("sequencer", self.findings);
         let replicas = root.tables("replica", self.findings);
         let suspicion = root.table("suspicion", self.findings);
@@ -102,11 +102,13 @@ impl Reader<'_> {
             self.tolerance(tolerance, replicas.len(), at.unwrap_or(0))
         });
 
-        let client_address = self.listener("the front end", &front_end, "client_address").address();
-        let front_end = self.listener("the front end", &front_end, "address");
+        let (front_end_configs, mut listeners) = self.front_ends(front_ends.as_deref().unwrap_or(&[]));
+        let client_address = front_end_configs.iter().map(|front_end| front_end.client_address);
+        let exposed = client_address.clone().find(|address| !address.ip().is_loopback());
+        let client_address = exposed.or(client_address.clone().next()).unwrap_or(ANY_PORT);
         let sequencer = self.listener("the sequencer", &sequencer, "address");
-        let (front_end_address, sequencer_address) = (front_end.address(), sequencer.address());
-        let mut listeners = vec![front_end, sequencer];
+        let sequencer_address = sequencer.address();
+        listeners.push(sequencer);
         let mut replica_configs = Vec::new();
         for (index, (_, table)) in replicas.iter().flatten().enumerate() {
             let listener = self.listener(&format!("replica-{}", index + 1), table, "address");
@@ -131,7 +133,7 @@ impl Reader<'_> {
             keys: self.keys(&cluster),
             data: self.data(&cluster),
             request_timeout: timeout_ms.map_or(REQUEST_TIMEOUT, Duration::from_millis),
-            front_end: FrontEndConfig { address: front_end_address, client_address },
+            front_ends: front_end_configs,
             sequencer: SequencerConfig { address: sequencer_address },
             replicas: replica_configs,
             allow_faults: cluster.entry("allow_faults").and_then(|entry| entry.boolean(self.findings)).unwrap_or(false),
@@ -343,6 +345,39 @@ impl Reader<'_> {
         }
     }
 
+    /// The front ends, one where no table names any, and where they listen for the other nodes.
+    fn front_ends(&mut self, tables: &[(usize, Section<'_>)]) -> (Vec<FrontEndConfig>, Vec<Listener>) {
+        let (mut configs, mut listeners) = (Vec::new(), Vec::new());
+        if let Some((at, _)) = tables.get(FRONT_ENDS_LEN_MAX) {
+            let len = tables.len();
+            let what = format!("{len} front ends are more than the {FRONT_ENDS_LEN_MAX} that a cluster may have");
+            self.findings.add(*at, what);
+        }
+        for (number, (_, table)) in (1..).zip(&tables[..tables.len().min(FRONT_ENDS_LEN_MAX)]) {
+            let node = if number == 1 { "the front end".to_owned() } else { format!("front-end-{number}") };
+            let for_clients = self.listener(&node, table, "client_address");
+            let listener = self.listener(&node, table, "address");
+            let config = FrontEndConfig { address: listener.address(), client_address: for_clients.address() };
+            let is_same = |other: &FrontEndConfig| {
+                other.client_address == config.client_address && other.address.ip() == config.address.ip()
+            };
+            if let Some((at, Some(address))) = for_clients.given
+                && address.port() != 0
+                && configs.iter().any(is_same)
+            {
+                let what = format!("`client_address`: {address} is already that of another front end on this machine");
+                self.findings.add(at, what);
+            }
+            configs.push(config);
+            listeners.push(listener);
+        }
+        if configs.is_empty() {
+            configs.push(FrontEndConfig::default());
+            listeners.push(Listener { node: "the front end".to_owned(), given: None });
+        }
+        (configs, listeners)
+    }
+
     /// Where a node listens, by a key of its table.
     fn listener(&mut self, node: &str, table: &Section<'_>, key: &'static str) -> Listener {
         let given = table.entry(key).map(|entry| (entry.at, self.address(&entry)));
@@ -371,7 +406,7 @@ impl Reader<'_> {
         Some(address)
     }
 
-    /// The UDP addresses of all nodes against each other. The front end's TCP address is the only one of its transport.
+    /// The UDP addresses of all nodes against each other.
     fn compare_addresses(&mut self, listeners: &[Listener]) {
         let mut owners: BTreeMap<SocketAddr, &str> = BTreeMap::new();
         for Listener { node, given } in listeners {

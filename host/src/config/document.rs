@@ -99,6 +99,18 @@ impl<'d> Section<'d> {
         (sections.len() == values.len()).then_some(sections)
     }
 
+    /// The same, where a single table may stand as `[name]`.
+    pub(super) fn one_or_more_tables(
+        &self,
+        name: &'static str,
+        findings: &mut Findings,
+    ) -> Option<Vec<(usize, Section<'d>)>> {
+        match self.entry(name) {
+            Some(Entry { at, value: DeValue::Table(_), .. }) => Some(vec![(at, self.table(name, findings))]),
+            _ => self.tables(name, findings),
+        }
+    }
+
     /// The value of a key.
     pub(super) fn entry(&self, key: &'static str) -> Option<Entry<'d>> {
         let value = self.table?.get(key)?;

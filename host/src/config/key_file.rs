@@ -135,13 +135,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::protocol::id::Membership;
     use crate::protocol::secret::SECRET_LEN;
 
     const HEAD: &str = "dsms-keys 1\ncluster 00000000000000ff\nnode sequencer\n";
 
     fn keyring() -> Keyring {
         let mut keyring = Keyring::new(ClusterId(255), NodeId::Sequencer);
-        for (generation, peer) in [(1, NodeId::FrontEnd), (2, NodeId::FrontEnd), (2, NodeId::all(1)[2])] {
+        for (generation, peer) in [(1, NodeId::FRONT_END), (2, NodeId::FRONT_END), (2, Membership::of(1).nodes()[2])] {
             keyring.insert(Generation(generation), peer, Secret::new([generation as u8; SECRET_LEN]));
         }
         keyring

@@ -30,7 +30,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::protocol::id::NodeId;
+use crate::protocol::id::{Membership, NodeId};
 use crate::protocol::limits::REQUEST_TIMEOUT;
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::quorum::Tolerance;
@@ -76,12 +76,12 @@ pub struct ClusterConfig {
     pub keys: Keys,
     /// Where what is ordered outlives the processes, and what it outlives; if nowhere, it ends with them.
     pub data: Option<DataConfig>,
-    /// How long the front end waits for enough replies, in whole milliseconds.
+    /// How long a front end waits for enough replies, in whole milliseconds.
     pub request_timeout: Duration,
     /// Whether faults may be injected while the cluster runs.
     pub allow_faults: bool,
-    /// The front end.
-    pub front_end: FrontEndConfig,
+    /// The front ends, at least one.
+    pub front_ends: Vec<FrontEndConfig>,
     /// The sequencer.
     pub sequencer: SequencerConfig,
     /// The replicas, replica-1 first.
@@ -116,7 +116,7 @@ pub enum Keys {
     OfNodes(PathBuf),
 }
 
-/// Where the front end listens.
+/// Where a front end listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrontEndConfig {
     /// UDP, for the other nodes. Port 0 stands for any free one.
@@ -243,7 +243,7 @@ impl ClusterConfig {
             }),
             request_timeout: REQUEST_TIMEOUT,
             allow_faults: false,
-            front_end: FrontEndConfig::default(),
+            front_ends: vec![FrontEndConfig::default()],
             sequencer: SequencerConfig::default(),
             replicas,
             suspicion: SuspicionPolicy::default(),
@@ -264,6 +264,12 @@ impl ClusterConfig {
             replica.spares.clone_from(&spares);
         }
         Ok(self)
+    }
+
+    /// The same cluster with so many front ends, the further ones on any free ports.
+    pub fn with_front_ends(mut self, len: usize) -> ClusterConfig {
+        self.front_ends.resize(len, FrontEndConfig::default());
+        self
     }
 
     /// The same cluster with its data in this directory. A relative path counts from the working directory.
@@ -300,13 +306,18 @@ impl ClusterConfig {
 
     /// Every node of this cluster, in the order in which they are listed to people.
     pub fn nodes(&self) -> Vec<NodeId> {
-        NodeId::all(self.replicas.len())
+        self.membership().nodes()
+    }
+
+    /// How many nodes of each role there are.
+    pub fn membership(&self) -> Membership {
+        Membership { front_ends_len: self.front_ends.len(), replicas_len: self.replicas.len() }
     }
 
     /// The UDP address of a node. The node has to be one of [`ClusterConfig::nodes`].
     pub fn address_of(&self, node: NodeId) -> SocketAddr {
         match node {
-            NodeId::FrontEnd => self.front_end.address,
+            NodeId::FrontEnd(front_end) => self.front_ends[front_end.index()].address,
             NodeId::Sequencer => self.sequencer.address,
             NodeId::ReplicaManager(replica) => self.replicas[replica.index()].address,
         }
@@ -316,9 +327,10 @@ impl ClusterConfig {
     /// the others which free port it has got.
     pub fn require_ports(&self) -> Result<(), MissingPorts> {
         let of_nodes = self.nodes().into_iter().map(|node| (node, "address", self.address_of(node)));
-        let client = (NodeId::FrontEnd, "client_address", self.front_end.client_address);
+        let front_ends = self.membership().front_ends().zip(&self.front_ends);
+        let of_clients = front_ends.map(|(node, front_end)| (node, "client_address", front_end.client_address));
         let without: Vec<_> = of_nodes
-            .chain([client])
+            .chain(of_clients)
             .filter(|(_, _, address)| address.port() == 0)
             .map(|(node, key, _)| (node, key))
             .collect();
@@ -386,8 +398,8 @@ mod tests {
     #[test]
     fn nodes_that_are_started_one_by_one_need_ports() {
         let mut config = ClusterConfig::for_mode(Tolerance::BYZANTINE, None, Vec::new()).unwrap();
-        config.front_end.address.set_port(7400);
-        config.front_end.client_address.set_port(7401);
+        config.front_ends[0].address.set_port(7400);
+        config.front_ends[0].client_address.set_port(7401);
         config.sequencer.address.set_port(7401);
         for (port, replica) in (7402..).zip(&mut config.replicas) {
             replica.address.set_port(port);
@@ -396,7 +408,7 @@ mod tests {
         assert!(ports.eq(7400..7405));
         assert_eq!(config.require_ports(), Ok(()));
 
-        config.front_end.client_address.set_port(0);
+        config.front_ends[0].client_address.set_port(0);
         config.replicas[1].address = ANY_PORT;
         assert_eq!(
             config.require_ports().unwrap_err().to_string(),

@@ -20,7 +20,7 @@ impl ClusterConfig {
             data,
             request_timeout,
             allow_faults,
-            front_end,
+            front_ends,
             sequencer,
             replicas,
             suspicion,
@@ -47,9 +47,12 @@ impl ClusterConfig {
         }
         line(format_args!("request_timeout_ms = {}", request_timeout.as_millis()));
         line(format_args!("allow_faults = {allow_faults}"));
-        line(format_args!("\n[front_end]"));
-        line(format_args!("address = \"{}\"", front_end.address));
-        line(format_args!("client_address = \"{}\"", front_end.client_address));
+        for (node, front_end) in self.membership().front_ends().zip(front_ends) {
+            line(format_args!("\n# {node}"));
+            line(format_args!("[[front_end]]"));
+            line(format_args!("address = \"{}\"", front_end.address));
+            line(format_args!("client_address = \"{}\"", front_end.client_address));
+        }
         line(format_args!("\n[sequencer]"));
         line(format_args!("address = \"{}\"", sequencer.address));
         for (index, replica) in replicas.iter().enumerate() {
@@ -166,12 +169,15 @@ mod tests {
                     let port = if port == 0 { 0 } else { port + offset };
                     format!("{host}:{port}").parse::<SocketAddr>().unwrap()
                 };
-                config.front_end.address = address(1);
+                config = config.with_front_ends(1 + extra);
+                for (offset, front_end) in (20..).zip(&mut config.front_ends) {
+                    front_end.address = address(offset);
+                    front_end.client_address = address(offset);
+                }
                 config.sequencer.address = address(2);
                 for (offset, replica) in (3..).zip(&mut config.replicas) {
                     replica.address = address(offset);
                 }
-                config.front_end.client_address = address(1);
                 let path = directory.join(format!("{key}.key"));
                 config.keys = if extra == 0 { Keys::OfNodes(path) } else { Keys::Shared(path) };
                 let data =
@@ -225,7 +231,7 @@ mod tests {
             keys: Keys::Shared("/home/key".into()),
             data: Some(DataConfig { directory: "/home/data".into(), durability: Durability::Fsync }),
             request_timeout: Duration::from_secs(1),
-            front_end: FrontEndConfig { address: address(1), client_address: address(2) },
+            front_ends: vec![FrontEndConfig { address: address(1), client_address: address(2) }],
             sequencer: SequencerConfig { address: address(3) },
             replicas: vec![replica(4, ModuleSource::Reference), replica(5, ModuleSource::File("/m.wasm".into()))],
             allow_faults: false,
@@ -249,7 +255,8 @@ durability = "fsync"
 request_timeout_ms = 1000
 allow_faults = false
 
-[front_end]
+# front-end
+[[front_end]]
 address = "127.0.0.1:1"
 client_address = "127.0.0.1:2"
 

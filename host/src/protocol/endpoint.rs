@@ -129,6 +129,11 @@ impl Endpoint {
         self.channels.values().fold(None, |next, channel| earliest(next, channel.poll_timeout()))
     }
 
+    /// Whether a peer answers, as far as is known.
+    pub fn is_reachable(&self, peer: NodeId) -> bool {
+        self.channels.get(&peer).is_some_and(|channel| !channel.is_unreachable())
+    }
+
     /// How many bytes wait for a peer, or for its acknowledgement.
     pub fn backlog_len(&self, peer: NodeId) -> usize {
         self.channels.get(&peer).map_or(0, Channel::backlog_len)

@@ -72,7 +72,7 @@ mod tests {
         let mut log = EventLog::default();
         let pushed = EVENTS_LEN_MAX as u64 + 10;
         for _ in 0..pushed {
-            log.push(NodeId::FrontEnd, Instant(0), Event::Ready);
+            log.push(NodeId::FRONT_END, Instant(0), Event::Ready);
         }
         let indexes = |after| log.after(after).iter().map(|record| record.index).collect::<Vec<_>>();
         assert_eq!(indexes(0), (11..11 + EVENTS_PIECE_LEN_MAX as u64).collect::<Vec<_>>());

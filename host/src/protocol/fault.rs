@@ -110,8 +110,8 @@ impl Fault {
         Fault { kind, peer: None, operation: None, count: None, rate_ppm: ALWAYS_PPM, lasts: None }
     }
 
-    /// Why there can be no such fault on this node, in words.
-    pub fn check(&self, node: NodeId) -> Result<(), String> {
+    /// Why there can be no such fault on this node, in words, if `asked` is the front end that is to have it removed.
+    pub fn check(&self, node: NodeId, asked: NodeId) -> Result<(), String> {
         let name = self.kind.name();
         if !self.kind.is_of_link() && node.replica().is_none() {
             return Err(format!(
@@ -127,11 +127,11 @@ impl Fault {
         if self.operation.is_some() && !self.kind.is_of_module() {
             return Err(format!("{name} does not depend on requests, so it takes no operation"));
         }
-        let is_cut_off = self.kind == FaultKind::Cut && node != NodeId::FrontEnd;
-        if is_cut_off && self.lasts.is_none() && self.peer.is_none_or(|peer| peer == NodeId::FrontEnd) {
+        let is_cut_off = self.kind == FaultKind::Cut && node != asked;
+        if is_cut_off && self.lasts.is_none() && self.peer.is_none_or(|peer| peer == asked) {
             return Err(format!(
-                "a cut between {node} and the front end could not be removed, since nothing gets through: give a duration, or \
-                 cut the front end's side"
+                "a cut between {node} and {asked} could not be removed, since nothing gets through: give a duration, or cut \
+                 the front end's side"
             ));
         }
         let durations = match self.kind {
@@ -206,7 +206,7 @@ mod tests {
     fn what_makes_no_sense_is_refused_in_words() {
         #[track_caller]
         fn check(node: NodeId, fault: Fault, words: Option<&str>) {
-            match (fault.check(node), words) {
+            match (fault.check(node, NodeId::FRONT_END), words) {
                 (Ok(()), None) => {}
                 (Err(refused), Some(words)) => assert!(refused.contains(words), "{refused}"),
                 other => panic!("{other:?}"),
@@ -222,7 +222,7 @@ mod tests {
         check(replica(1), Fault { operation, ..fault(FaultKind::Kill) }, Some("takes no operation"));
         check(replica(1), fault(FaultKind::Cut), Some("give a duration"));
         check(replica(1), Fault { peer: Some(NodeId::Sequencer), ..fault(FaultKind::Cut) }, None);
-        check(NodeId::FrontEnd, fault(FaultKind::Cut), None);
+        check(NodeId::FRONT_END, fault(FaultKind::Cut), None);
         let operation = Some("get-rich".to_owned());
         check(replica(1), Fault { operation, ..fault(FaultKind::Wrong) }, Some("no operation \"get-rich\""));
         check(replica(1), fault(FaultKind::Delay(Duration::MAX, Duration::MAX)), Some("too long"));

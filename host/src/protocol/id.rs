@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::REPLICAS_LEN_MAX;
+use super::limits::{FRONT_ENDS_LEN_MAX, REPLICAS_LEN_MAX};
 use super::time::Instant;
 
 /// A replica and the manager that hosts it, numbered from 1.
@@ -50,40 +50,73 @@ impl ReplicaId {
     }
 }
 
+/// A front end, numbered from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrontEndId(u8);
+
+impl FrontEndId {
+    /// The front end with this number, 1 to [`FRONT_ENDS_LEN_MAX`].
+    pub fn new(number: u8) -> Option<FrontEndId> {
+        (1..=FRONT_ENDS_LEN_MAX).contains(&usize::from(number)).then_some(FrontEndId(number))
+    }
+
+    /// The front ends of a cluster that has `len` of them, in order.
+    pub fn first(len: usize) -> impl Iterator<Item = FrontEndId> {
+        assert!(len <= FRONT_ENDS_LEN_MAX, "a cluster of {len} front ends");
+        (1..).take(len).map(FrontEndId)
+    }
+
+    /// The place in a list of all front ends, from 0.
+    pub fn index(self) -> usize {
+        usize::from(self.0) - 1
+    }
+}
+
 /// One process of the cluster, by its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
 pub enum NodeId {
     /// Takes clients' requests and releases outcomes.
-    FrontEnd,
+    FrontEnd(FrontEndId),
     /// Orders requests.
     Sequencer,
     /// Manages one replica.
     ReplicaManager(ReplicaId),
 }
 
-impl NodeId {
-    /// Every node of a cluster with this many replicas, in the order in which they are listed to people.
-    pub fn all(replicas_len: usize) -> Vec<NodeId> {
-        let managers = ReplicaId::first(replicas_len).map(NodeId::ReplicaManager);
-        [NodeId::FrontEnd, NodeId::Sequencer].into_iter().chain(managers).collect()
-    }
+/// The byte of the second front end; those after it follow. The first one has another, which is older than its fellows.
+const SECOND_FRONT_END: u8 = 128;
 
-    /// The node as one byte of a datagram: 0 the front end, 1 the sequencer, 2 and on the replica managers.
+const _: () = assert!(1 + REPLICAS_LEN_MAX < SECOND_FRONT_END as usize);
+
+impl NodeId {
+    /// The first front end; most clusters have no other.
+    pub const FRONT_END: NodeId = NodeId::FrontEnd(FrontEndId(1));
+
+    /// The node as one byte of a datagram or a file: 0 the front end, 1 the sequencer, 2 and on the replica managers, 128 and on
+    /// further front ends.
     pub fn to_byte(self) -> u8 {
         match self {
-            NodeId::FrontEnd => 0,
+            NodeId::FRONT_END => 0,
+            NodeId::FrontEnd(front_end) => SECOND_FRONT_END + front_end.0 - 2,
             NodeId::Sequencer => 1,
             NodeId::ReplicaManager(replica) => 1 + replica.0,
         }
     }
 
-    /// The node behind a byte of a datagram.
+    /// The node behind a byte of a datagram or a file.
     pub fn from_byte(byte: u8) -> Option<NodeId> {
         match byte {
-            0 => Some(NodeId::FrontEnd),
+            0 => Some(NodeId::FRONT_END),
             1 => Some(NodeId::Sequencer),
+            SECOND_FRONT_END.. => FrontEndId::new(byte - SECOND_FRONT_END + 2).map(NodeId::FrontEnd),
             _ => ReplicaId::new(byte - 1).map(NodeId::ReplicaManager),
         }
+    }
+
+    /// Whether this is a front end.
+    pub fn is_front_end(self) -> bool {
+        matches!(self, NodeId::FrontEnd(_))
     }
 
     /// The replica, if this is its manager.
@@ -97,10 +130,51 @@ impl NodeId {
     /// The role, as `dsms ps` names it.
     pub fn role(self) -> &'static str {
         match self {
-            NodeId::FrontEnd => "front-end",
+            NodeId::FrontEnd(_) => "front-end",
             NodeId::Sequencer => "sequencer",
             NodeId::ReplicaManager(_) => "replica-manager",
         }
+    }
+}
+
+impl From<NodeId> for u8 {
+    fn from(node: NodeId) -> u8 {
+        node.to_byte()
+    }
+}
+
+impl TryFrom<u8> for NodeId {
+    type Error = &'static str;
+
+    fn try_from(byte: u8) -> Result<NodeId, Self::Error> {
+        NodeId::from_byte(byte).ok_or("no cluster has such a node")
+    }
+}
+
+/// How many nodes of each role a cluster has, beside its one sequencer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// Front ends, at least one.
+    pub front_ends_len: usize,
+    /// Replicas.
+    pub replicas_len: usize,
+}
+
+impl Membership {
+    /// One front end, and so many replicas.
+    pub fn of(replicas_len: usize) -> Membership {
+        Membership { front_ends_len: 1, replicas_len }
+    }
+
+    /// Every node, in the order in which they are listed to people.
+    pub fn nodes(self) -> Vec<NodeId> {
+        let managers = ReplicaId::first(self.replicas_len).map(NodeId::ReplicaManager);
+        self.front_ends().chain([NodeId::Sequencer]).chain(managers).collect()
+    }
+
+    /// The front ends.
+    pub fn front_ends(self) -> impl Iterator<Item = NodeId> {
+        FrontEndId::first(self.front_ends_len).map(NodeId::FrontEnd)
     }
 }
 
@@ -211,20 +285,25 @@ impl fmt::Display for ReplicaId {
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NodeId::FrontEnd => f.pad("front-end"),
+            NodeId::FrontEnd(FrontEndId(1)) => f.pad("front-end"),
+            NodeId::FrontEnd(front_end) => f.pad(&format!("front-end-{}", front_end.0)),
             NodeId::Sequencer => f.pad("sequencer"),
             NodeId::ReplicaManager(replica) => f.pad(&replica.to_string()),
         }
     }
 }
 
-/// The text is not the name of a node: `front-end`, `sequencer` or `replica-1` and on.
+/// The text is not the name of a node: `front-end`, `front-end-2` and on, `sequencer`, or `replica-1` and on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownNode;
 
 impl fmt::Display for UnknownNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected front-end, sequencer or replica-1 to replica-{REPLICAS_LEN_MAX}")
+        write!(
+            f,
+            "expected front-end, sequencer, replica-1 to replica-{REPLICAS_LEN_MAX}, or another front end, front-end-2 to \
+             front-end-{FRONT_ENDS_LEN_MAX}"
+        )
     }
 }
 
@@ -234,16 +313,10 @@ impl FromStr for NodeId {
     type Err = UnknownNode;
 
     fn from_str(text: &str) -> Result<NodeId, UnknownNode> {
-        match text {
-            "front-end" => Ok(NodeId::FrontEnd),
-            "sequencer" => Ok(NodeId::Sequencer),
-            _ => {
-                let number = text.strip_prefix("replica-").and_then(|number| number.parse().ok());
-                let replica = number.and_then(ReplicaId::new).ok_or(UnknownNode)?;
-                // One spelling a node: `replica-01` and `replica-+1` are not names.
-                (replica.to_string() == text).then_some(NodeId::ReplicaManager(replica)).ok_or(UnknownNode)
-            }
-        }
+        let mut named =
+            Membership { front_ends_len: FRONT_ENDS_LEN_MAX, replicas_len: REPLICAS_LEN_MAX }.nodes().into_iter();
+        // One spelling a node: `replica-01` and `front-end-1` are not names.
+        named.find(|node| node.to_string() == text).ok_or(UnknownNode)
     }
 }
 
@@ -271,13 +344,17 @@ mod tests {
 
     #[test]
     fn every_node_is_read_back_from_its_byte_and_its_name() {
-        for node in NodeId::all(REPLICAS_LEN_MAX) {
+        let most = Membership { front_ends_len: FRONT_ENDS_LEN_MAX, replicas_len: REPLICAS_LEN_MAX };
+        for node in most.nodes() {
             assert_eq!(NodeId::from_byte(node.to_byte()), Some(node));
             assert_eq!(node.to_string().parse(), Ok(node));
         }
-        for text in ["", "replica-0", "replica-01", "replica-+1", "replica-99", "Sequencer"] {
+        for text in
+            ["", "replica-0", "replica-01", "replica-+1", "replica-99", "Sequencer", "front-end-1", "front-end-9"]
+        {
             assert_eq!(text.parse::<NodeId>(), Err(UnknownNode), "{text:?}");
         }
         assert_eq!(NodeId::from_byte(255), None);
+        assert_eq!(NodeId::from_byte(127), None);
     }
 }

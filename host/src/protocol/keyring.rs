@@ -165,14 +165,15 @@ impl Keyring {
 mod tests {
     use super::super::secret::SECRET_LEN;
     use super::*;
+    use crate::protocol::id::Membership;
 
     fn keyring(key: u8, local: NodeId) -> Keyring {
-        Keyring::of_cluster_key(&Secret::new([key; SECRET_LEN]), local, NodeId::all(3))
+        Keyring::of_cluster_key(&Secret::new([key; SECRET_LEN]), local, Membership::of(3).nodes())
     }
 
     #[test]
     fn two_nodes_have_the_same_keys_one_for_each_direction_and_other_pairs_have_others() {
-        let [front_end, sequencer, replica, ..] = NodeId::all(3)[..] else { panic!("there are five nodes") };
+        let [front_end, sequencer, replica, ..] = Membership::of(3).nodes()[..] else { panic!("there are five nodes") };
         let of = |local, peer| keyring(7, local).pair(peer).remove(0);
         let (one, other) = (of(front_end, sequencer), of(sequencer, front_end));
         assert!(one.sending == other.receiving && one.receiving == other.sending);
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn the_same_secret_in_another_cluster_is_another_key() {
         let keys = [1, 2].map(|cluster| {
-            let mut keyring = Keyring::new(ClusterId(cluster), NodeId::FrontEnd);
+            let mut keyring = Keyring::new(ClusterId(cluster), NodeId::FRONT_END);
             keyring.insert(Generation::FIRST, NodeId::Sequencer, Secret::new([7; SECRET_LEN]));
             keyring.pair(NodeId::Sequencer).remove(0)
         });
@@ -194,13 +195,13 @@ mod tests {
 
     #[test]
     fn a_peer_without_a_secret_in_each_generation_is_missing() {
-        let mut keyring = Keyring::new(ClusterId(1), NodeId::FrontEnd);
-        let nodes = [NodeId::FrontEnd, NodeId::Sequencer];
+        let mut keyring = Keyring::new(ClusterId(1), NodeId::FRONT_END);
+        let nodes = [NodeId::FRONT_END, NodeId::Sequencer];
         assert_eq!(keyring.missing(nodes), Some(NodeId::Sequencer));
         keyring.insert(Generation(1), NodeId::Sequencer, Secret::new([7; SECRET_LEN]));
         assert_eq!(keyring.missing(nodes), None);
-        assert_eq!(keyring.missing(NodeId::all(1)), Some(NodeId::all(1)[2]));
-        keyring.insert(Generation(2), NodeId::all(1)[2], Secret::new([8; SECRET_LEN]));
+        assert_eq!(keyring.missing(Membership::of(1).nodes()), Some(Membership::of(1).nodes()[2]));
+        keyring.insert(Generation(2), Membership::of(1).nodes()[2], Secret::new([8; SECRET_LEN]));
         assert_eq!(keyring.missing(nodes), Some(NodeId::Sequencer));
         keyring.keep_newest(1);
         assert!(keyring.generations().eq([Generation(2)]));

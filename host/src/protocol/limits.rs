@@ -9,6 +9,12 @@ use super::channel::limits::MESSAGE_LEN_MAX;
 /// Most replicas of one cluster. The operator chooses the number; seven carry three wrong ones, or two wrong and two crashed.
 pub const REPLICAS_LEN_MAX: usize = 7;
 
+/// Most front ends of a cluster.
+///
+/// The configuration controls how many there are. Each of them hears of every event and every heartbeat, and of nothing else that the
+/// others do; more would only make status and events dearer.
+pub const FRONT_ENDS_LEN_MAX: usize = 4;
+
 /// Most requests of one client that may wait for their answer at once.
 ///
 /// Clients control it, by how many requests they send ahead. At the bound the front end stops reading from that connection, so

@@ -54,11 +54,13 @@ pub enum Response {
     Fault(GuestFault),
 }
 
-/// A replica's answer, on its way to the front end.
+/// A replica's answer, on its way to the front end that the order came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// Which order it answers.
     pub sequence: SequenceNumber,
+    /// The front end that the order came from.
+    pub origin: NodeId,
     /// Which life of the replica speaks.
     pub incarnation: Incarnation,
     /// The answer.
@@ -126,13 +128,13 @@ pub enum Message {
     },
     /// Replica manager to front end: a replica's answer.
     Reply(Reply),
-    /// Replica manager or sequencer to all others: a heartbeat.
+    /// Replica manager or sequencer to all others, and front end to every other one: a heartbeat.
     Progress(Progress),
     /// Front end to every replica manager: a replica's outcome differed from the released one.
     Accuse(Charge),
     /// Front end to every replica manager: a replica did not reply in time.
     Suspect(Charge),
-    /// Replica manager to front end and every other one: whether it takes a suspected replica for crashed.
+    /// Replica manager to every front end and every other manager: whether it takes a suspected replica for crashed.
     CrashVote {
         /// What was suspected.
         charge: Charge,
@@ -145,14 +147,14 @@ pub enum Message {
         /// The place.
         sequence: SequenceNumber,
     },
-    /// Replica manager to front end and every other one: the digest of its checkpoint.
+    /// Replica manager to every front end and every other manager: the digest of its checkpoint.
     CheckpointVote {
         /// After which order it was taken.
         sequence: SequenceNumber,
         /// Of what.
         digest: Digest,
     },
-    /// Replica manager to front end: have a barrier ordered, a checkpoint is needed.
+    /// Replica manager to a front end, each time to another one: have a barrier ordered, a checkpoint is needed.
     WantCheckpoint,
     /// A sequencer that begins its life, to every replica manager: how far does your log reach? Take in nothing that is ordered after
     /// this place until I give numbers.
@@ -176,7 +178,7 @@ pub enum Message {
         /// The time of the last order, in milliseconds since the Unix epoch; 0 if none is known.
         time_ms: u64,
     },
-    /// Sequencer to front end: every manager holds the order up to this place, and none holds more. Numbers after it will be given anew.
+    /// Sequencer to every front end: every manager holds the order up to this place, and none holds more. Numbers after it are given anew.
     Resume {
         /// To be named in the answer.
         round: Round,
@@ -188,7 +190,7 @@ pub enum Message {
         /// The round that is answered.
         round: Round,
     },
-    /// A replica manager that begins its life, to front end and every other one: who was I? And a front end that begins its life, to
+    /// A replica manager that begins its life, to every front end and every other manager: who was I? And a front end that begins its life, to
     /// every replica manager, which answers with [`Message::Progress`].
     Join,
     /// The answer to [`Message::Join`].
@@ -233,7 +235,7 @@ pub enum Message {
         /// The piece.
         bytes: Vec<u8>,
     },
-    /// Any node to front end: what happened there.
+    /// Any node to every front end: what happened there.
     Event {
         /// When, by the clock of that node.
         at: Instant,
@@ -252,7 +254,7 @@ pub enum Message {
         /// Its number.
         id: FaultId,
     },
-    /// Any node to front end: what has become of a fault.
+    /// Any node to the front end that asked for it: what has become of a fault.
     FaultReport {
         /// Its number.
         id: FaultId,
@@ -270,14 +272,14 @@ pub enum Message {
         /// The module.
         candidate: Candidate,
     },
-    /// Replica manager to front end: how far a swap is.
+    /// Replica manager to the front end that asked for it: how far a swap is.
     SwapReport {
         /// Which one.
         swap: SwapId,
         /// How far.
         stage: Stage,
     },
-    /// Replica manager to front end: a shadow's outcome.
+    /// Replica manager to the front end that asked for the swap: a shadow's outcome.
     ShadowReply {
         /// Of which swap.
         swap: SwapId,

@@ -123,7 +123,7 @@ mod tests {
     fn order(sequence: u64) -> Order {
         let id = RequestId { client: ClientId(1), number: RequestNumber(sequence) };
         let sequence = SequenceNumber(sequence);
-        Order { sequence, time_ms: 0, origin: NodeId::FrontEnd, id, command: Command::Barrier }
+        Order { sequence, time_ms: 0, origin: NodeId::FRONT_END, id, command: Command::Barrier }
     }
 
     fn log(len: u64) -> OrderLog {

@@ -9,7 +9,9 @@ pub enum Recipients {
     One(NodeId),
     /// Every replica manager.
     ReplicaManagers,
-    /// Every replica manager, and the front end.
+    /// Every front end.
+    FrontEnds,
+    /// Every replica manager and every front end.
     Watchers,
     /// Every node.
     All,
@@ -21,6 +23,7 @@ impl Recipients {
         match self {
             Recipients::One(one) => one == node,
             Recipients::ReplicaManagers => matches!(node, NodeId::ReplicaManager(_)),
+            Recipients::FrontEnds => node.is_front_end(),
             Recipients::Watchers => node != NodeId::Sequencer,
             Recipients::All => true,
         }

@@ -140,7 +140,7 @@ pub(crate) mod tests {
     pub(crate) fn order(sequence: u64) -> Record {
         let id = RequestId { client: ClientId(1), number: RequestNumber(sequence) };
         let sequence = SequenceNumber(sequence);
-        Record::Order(Order { sequence, time_ms: sequence.0, origin: NodeId::FrontEnd, id, command: Command::Barrier })
+        Record::Order(Order { sequence, time_ms: sequence.0, origin: NodeId::FRONT_END, id, command: Command::Barrier })
     }
 
     #[test]

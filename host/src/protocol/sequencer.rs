@@ -5,10 +5,6 @@
 //!
 //! So a sequencer whose process is new knows nothing of the order, and asks before it gives a number:
 //!
-//! ```text
-//! Gathering ─▶ Announcing ─▶ Serving
-//! ```
-//!
 //! *Gathering*: every replica manager says how far its log reaches. The order goes on after the highest place that any of them holds,
 //! as soon as **all** of them hold it up to there. To wait for all is deliberate. A number that any manager has delivered can so never
 //! be given to another request, and what only one of them held is in as many logs as there are managers before anything new is. The
@@ -21,13 +17,15 @@
 //! A sequencer that serves begins to gather again when every manager says that an order which it has given is held by nobody: all of
 //! their processes may have ended before they had delivered it. The numbers of such orders are given anew.
 //!
-//! *Announcing*: the front end forgets what it knows of later places, before one of them is given anew. Otherwise the
-//! replicas' replies to a new order could reach it sooner than that news, and be taken for replies to an old one.
+//! *Resuming*: a front end forgets what it knows of later places before one of them is given to a request of its own. Otherwise the
+//! replicas' replies to a new order could reach it sooner than that news, and be taken for replies to an old one. So each is told where
+//! the order goes on, and what it submits counts once it has confirmed that. Nobody waits for a front end that is gone: replies go
+//! to the one that an order came from, so no other can mistake them.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::event::Event;
-use super::id::{Incarnation, NodeId, ReplicaId, RequestId, Round, SequenceNumber};
+use super::id::{Incarnation, Membership, NodeId, ReplicaId, RequestId, Round, SequenceNumber};
 use super::limits::PROGRESS_INTERVAL;
 use super::message::{Command, Message, Order, Phase, Progress};
 use super::recipients::Recipients;
@@ -37,7 +35,7 @@ use super::time::Instant;
 #[derive(Debug)]
 pub struct Sequencer {
     process: u32,
-    replicas_len: usize,
+    membership: Membership,
     stage: Stage,
     round: Round,
     /// The last number given; while the sequencer is gathering, the place up to which all managers are to hold the order.
@@ -55,8 +53,11 @@ enum Stage {
         /// How far the log of each manager reaches that has answered in this round.
         ends: BTreeMap<ReplicaId, SequenceNumber>,
     },
-    Announcing,
     Serving {
+        /// The place after which numbers are given anew.
+        after: SequenceNumber,
+        /// The front ends that have not confirmed yet that they know it, with the round in which each was told last.
+        resuming: BTreeMap<NodeId, Round>,
         /// After which place the order is missing, as managers say whose logs have not grown since.
         missing: BTreeMap<ReplicaId, SequenceNumber>,
     },
@@ -77,11 +78,11 @@ pub enum Output {
 }
 
 impl Sequencer {
-    /// A sequencer that knows nothing of the order yet, in a cluster of so many replicas. `process` is what the system calls its process.
-    pub fn new(process: u32, replicas_len: usize, now: Instant) -> Sequencer {
+    /// A sequencer that knows nothing of the order yet, in a cluster of these. `process` is what the system calls its process.
+    pub fn new(process: u32, membership: Membership, now: Instant) -> Sequencer {
         Sequencer {
             process,
-            replicas_len,
+            membership,
             stage: Stage::Gathering { ends: BTreeMap::new() },
             round: Round(1),
             last: SequenceNumber(0),
@@ -94,17 +95,17 @@ impl Sequencer {
     /// Takes one message in.
     pub fn handle_message(&mut self, from: NodeId, message: Message, now: Instant) {
         match (from, message) {
-            (NodeId::FrontEnd, Message::Submit { id, command }) => self.on_submit(from, id, command, now),
+            (NodeId::FrontEnd(_), Message::Submit { id, command }) => self.on_submit(from, id, command, now),
             (NodeId::ReplicaManager(replica), Message::LogEnd { round, sequence, time_ms }) => {
-                self.on_log_end(replica, round, sequence, time_ms);
+                self.on_log_end(replica, round, sequence, time_ms, now);
             }
-            (NodeId::FrontEnd, Message::Resumed { round }) => self.on_resumed(round, now),
+            (NodeId::FrontEnd(_), Message::Resumed { round }) => self.on_resumed(from, round),
             (NodeId::ReplicaManager(replica), Message::Missing { after }) => self.on_missing(replica, after),
             (NodeId::ReplicaManager(replica), Message::Progress(progress)) => {
                 self.on_manager_progress(replica, &progress)
             }
             // It has opened the channel, which is what it is sent for.
-            (NodeId::FrontEnd, Message::Progress(_)) => {}
+            (NodeId::FrontEnd(_), Message::Progress(_)) => {}
             (_, other) => {
                 let (message, reason) = (other.name().to_owned(), "not for a sequencer".to_owned());
                 self.outputs.push_back(Output::Event(Event::Ignored { from, message, reason }));
@@ -146,7 +147,8 @@ impl Sequencer {
     }
 
     fn on_submit(&mut self, origin: NodeId, id: RequestId, command: Command, now: Instant) {
-        if !self.is_serving() {
+        let Stage::Serving { resuming, .. } = &self.stage else { return };
+        if resuming.contains_key(&origin) {
             // The front end submits it again when it is told to resume, so nothing need be kept here, nor bounded.
             return;
         }
@@ -158,41 +160,38 @@ impl Sequencer {
         self.transmit(Recipients::One(origin), Message::Sequenced { id, sequence });
     }
 
-    fn on_log_end(&mut self, replica: ReplicaId, round: Round, end: SequenceNumber, time_ms: u64) {
+    fn on_log_end(&mut self, replica: ReplicaId, round: Round, end: SequenceNumber, time_ms: u64, now: Instant) {
         let Stage::Gathering { ends } = &mut self.stage else { return };
         self.time_ms = self.time_ms.max(time_ms);
         if round != self.round {
             return;
         }
         ends.insert(replica, end);
-        let is_complete = ends.len() == self.replicas_len;
+        let is_complete = ends.len() == self.membership.replicas_len;
         let (lowest, highest) = (ends.values().min().copied(), ends.values().max().copied());
         match highest {
             Some(highest) if highest > self.last || is_complete && highest < self.last => self.gather(highest),
-            _ if is_complete && lowest == Some(self.last) => {
-                self.stage = Stage::Announcing;
-                self.announce();
-            }
+            _ if is_complete && lowest == Some(self.last) => self.serve(now),
             _ => {}
         }
     }
 
     /// A manager cannot get an order from any other one. When none of them can, nobody has it.
     fn on_missing(&mut self, replica: ReplicaId, after: SequenceNumber) {
-        let Stage::Serving { missing } = &mut self.stage else { return };
+        let Stage::Serving { missing, .. } = &mut self.stage else { return };
         if after >= self.last {
             return;
         }
         missing.insert(replica, after);
         let (held, said_len) = (missing.values().max().copied(), missing.len());
-        if let Some(held) = held.filter(|_| said_len == self.replicas_len) {
+        if let Some(held) = held.filter(|_| said_len == self.membership.replicas_len) {
             self.gather(held);
         }
     }
 
     /// A manager's log that has grown is not at its end any more where an order was missing.
     fn on_manager_progress(&mut self, replica: ReplicaId, progress: &Progress) {
-        if let Stage::Serving { missing } = &mut self.stage {
+        if let Stage::Serving { missing, .. } = &mut self.stage {
             missing.retain(|other, after| *other != replica || *after >= progress.delivered);
         }
     }
@@ -210,17 +209,34 @@ impl Sequencer {
         self.transmit(Recipients::ReplicaManagers, message);
     }
 
-    /// Each announcement has a round of its own: the answer to the last one says that the front end will act on no other.
-    fn announce(&mut self) {
-        self.round = self.round.next();
-        let message = Message::Resume { round: self.round, after: self.last };
-        self.transmit(Recipients::One(NodeId::FrontEnd), message);
+    /// Goes on with the order.
+    fn serve(&mut self, now: Instant) {
+        let resuming = self.membership.front_ends().map(|front_end| (front_end, self.round)).collect();
+        self.stage = Stage::Serving { after: self.last, resuming, missing: BTreeMap::new() };
+        self.announce();
+        self.progress(now);
     }
 
-    fn on_resumed(&mut self, round: Round, now: Instant) {
-        if matches!(self.stage, Stage::Announcing) && round == self.round {
-            self.stage = Stage::Serving { missing: BTreeMap::new() };
-            self.progress(now);
+    /// Tells the front ends that have not confirmed it where the order goes on. Each announcement has a round of its own: the answer to
+    /// the last one says that the front end will act on no other.
+    fn announce(&mut self) {
+        let Stage::Serving { after, resuming, .. } = &mut self.stage else { return };
+        if resuming.is_empty() {
+            return;
+        }
+        self.round = self.round.next();
+        let message = Message::Resume { round: self.round, after: *after };
+        for (front_end, round) in resuming {
+            *round = self.round;
+            self.outputs.push_back(Output::Transmit { to: Recipients::One(*front_end), message: message.clone() });
+        }
+    }
+
+    fn on_resumed(&mut self, front_end: NodeId, round: Round) {
+        if let Stage::Serving { resuming, .. } = &mut self.stage
+            && resuming.get(&front_end) == Some(&round)
+        {
+            resuming.remove(&front_end);
         }
     }
 
@@ -229,8 +245,7 @@ impl Sequencer {
         self.progress(now);
         match self.stage {
             Stage::Gathering { .. } => self.ask(),
-            Stage::Announcing => self.announce(),
-            Stage::Serving { .. } => {}
+            Stage::Serving { .. } => self.announce(),
         }
     }
 
@@ -295,7 +310,7 @@ mod tests {
 
     /// A sequencer of three replicas that has asked.
     fn gathering() -> Sequencer {
-        let mut sequencer = Sequencer::new(1, 3, Instant(0));
+        let mut sequencer = Sequencer::new(1, Membership::of(3), Instant(0));
         sequencer.handle_timeout(Instant(0));
         assert_eq!(sent(&mut sequencer), [fetch_end(1, 0)]);
         sequencer
@@ -306,7 +321,7 @@ mod tests {
         let mut sequencer = gathering();
         (1..=3).for_each(|number| log_end(&mut sequencer, number, 1, 0));
         assert_eq!(sent(&mut sequencer), [resume(2, 0)]);
-        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(2) }, Instant(0));
+        sequencer.handle_message(NodeId::FRONT_END, Message::Resumed { round: Round(2) }, Instant(0));
         let voting = |output: &Output| {
             matches!(output, Output::Transmit { to: Recipients::All, message: Message::Progress(progress) }
                 if progress.phase == Phase::Voting)
@@ -319,15 +334,15 @@ mod tests {
     fn every_request_gets_the_next_place_and_the_front_end_is_told() {
         let mut sequencer = serving();
         for number in 1..=3 {
-            sequencer.handle_message(NodeId::FrontEnd, submit(number), Instant(5_000 * number));
+            sequencer.handle_message(NodeId::FRONT_END, submit(number), Instant(5_000 * number));
             let id = RequestId { client: ClientId(1), number: RequestNumber(number) };
             let sequence = SequenceNumber(number);
             let order =
-                Order { sequence, time_ms: 5 * number, origin: NodeId::FrontEnd, id, command: Command::Barrier };
+                Order { sequence, time_ms: 5 * number, origin: NodeId::FRONT_END, id, command: Command::Barrier };
             let expected = [
                 Output::Transmit { to: Recipients::ReplicaManagers, message: Message::Order(order) },
                 Output::Transmit {
-                    to: Recipients::One(NodeId::FrontEnd),
+                    to: Recipients::One(NodeId::FRONT_END),
                     message: Message::Sequenced { id, sequence },
                 },
             ];
@@ -354,14 +369,14 @@ mod tests {
         for (number, end) in [(1, 5), (2, 7), (3, 7)] {
             log_end(&mut sequencer, number, 3, end);
         }
-        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, submit(1), Instant(1));
         assert_eq!(sent(&mut sequencer), [], "the first manager lacks some");
         log_end(&mut sequencer, 1, 3, 7);
         assert_eq!(sent(&mut sequencer), [resume(4, 7)]);
-        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, submit(1), Instant(1));
         assert_eq!(sent(&mut sequencer), [], "the front end has not forgotten what came after");
-        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(4) }, Instant(1));
-        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, Message::Resumed { round: Round(4) }, Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, submit(1), Instant(1));
         assert_eq!(sequencer.last(), SequenceNumber(8));
     }
 
@@ -385,12 +400,33 @@ mod tests {
         (1..=3).for_each(|number| log_end(&mut sequencer, number, 1, 0));
         sequencer.handle_timeout(Instant(0) + PROGRESS_INTERVAL);
         assert_eq!(sent(&mut sequencer), [resume(2, 0), resume(3, 0)]);
-        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(2) }, Instant(1));
-        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, Message::Resumed { round: Round(2) }, Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, submit(1), Instant(1));
         assert_eq!(sent(&mut sequencer), []);
-        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(3) }, Instant(1));
-        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, Message::Resumed { round: Round(3) }, Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, submit(1), Instant(1));
         assert_eq!(sequencer.last(), SequenceNumber(1));
+    }
+
+    #[test]
+    fn a_front_end_that_is_gone_keeps_no_other_one_waiting_and_is_told_when_it_is_back() {
+        let membership = Membership { front_ends_len: 2, replicas_len: 1 };
+        let [first, second] = membership.front_ends().collect::<Vec<_>>()[..] else { panic!("there are two") };
+        let mut sequencer = Sequencer::new(1, membership, Instant(0));
+        log_end(&mut sequencer, 1, 1, 7);
+        log_end(&mut sequencer, 1, 2, 7);
+        sent(&mut sequencer);
+        sequencer.handle_message(second, Message::Resumed { round: Round(3) }, Instant(1));
+        sequencer.handle_message(first, submit(1), Instant(1));
+        sequencer.handle_message(second, submit(2), Instant(1));
+        assert_eq!(sequencer.last(), SequenceNumber(8), "the first one knows nothing of it");
+        sent(&mut sequencer);
+        sequencer.handle_timeout(Instant(0) + PROGRESS_INTERVAL);
+        let told = Output::Transmit { to: Recipients::One(first), message: resume(4, 7) };
+        assert!(outputs(&mut sequencer).contains(&told));
+        sequencer.handle_message(first, Message::Resumed { round: Round(4) }, Instant(1));
+        sequencer.handle_message(first, submit(1), Instant(1));
+        assert_eq!(sequencer.last(), SequenceNumber(9));
     }
 
     fn missing(sequencer: &mut Sequencer, number: u8, after: u64) {
@@ -401,7 +437,7 @@ mod tests {
     #[test]
     fn the_number_of_an_order_that_every_manager_misses_is_given_anew() {
         let mut sequencer = serving();
-        (1..=2).for_each(|number| sequencer.handle_message(NodeId::FrontEnd, submit(number), Instant(1)));
+        (1..=2).for_each(|number| sequencer.handle_message(NodeId::FRONT_END, submit(number), Instant(1)));
         sent(&mut sequencer);
         (1..=2).for_each(|number| missing(&mut sequencer, number, 1));
         missing(&mut sequencer, 3, 2);
@@ -410,15 +446,15 @@ mod tests {
         assert_eq!(sent(&mut sequencer), [fetch_end(3, 1)]);
         (1..=3).for_each(|number| log_end(&mut sequencer, number, 3, 1));
         assert_eq!(sent(&mut sequencer), [resume(4, 1)]);
-        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(4) }, Instant(1));
-        sequencer.handle_message(NodeId::FrontEnd, submit(3), Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, Message::Resumed { round: Round(4) }, Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, submit(3), Instant(1));
         assert_eq!(sequencer.last(), SequenceNumber(2));
     }
 
     #[test]
     fn a_manager_whose_log_has_grown_misses_nothing_there_any_more() {
         let mut sequencer = serving();
-        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(1));
+        sequencer.handle_message(NodeId::FRONT_END, submit(1), Instant(1));
         (1..=2).for_each(|number| missing(&mut sequencer, number, 0));
         let (delivered, executed) = (SequenceNumber(1), SequenceNumber(0));
         let (incarnation, phase) = (Incarnation(1), Phase::Voting);
@@ -436,8 +472,8 @@ mod tests {
             let message = Message::LogEnd { round: Round(1), sequence: SequenceNumber(0), time_ms: 900 };
             sequencer.handle_message(manager(number), message, Instant(0));
         }
-        sequencer.handle_message(NodeId::FrontEnd, Message::Resumed { round: Round(2) }, Instant(0));
-        sequencer.handle_message(NodeId::FrontEnd, submit(1), Instant(5_000));
+        sequencer.handle_message(NodeId::FRONT_END, Message::Resumed { round: Round(2) }, Instant(0));
+        sequencer.handle_message(NodeId::FRONT_END, submit(1), Instant(5_000));
         let times = sent(&mut sequencer).into_iter().filter_map(|message| match message {
             Message::Order(order) => Some(order.time_ms),
             _ => None,

@@ -14,7 +14,11 @@ pub use super::channel::limits::MESSAGE_LEN_MAX;
 use super::limits::STATE_LEN_MAX;
 
 /// Version of the encoding, the first byte of every message. It changes whenever an older reader would misread.
-pub const VERSION: u8 = 7;
+pub const VERSION: u8 = 8;
+
+/// Version of the encoding of what is written to disk and of states, their first byte. It changes only with what they are made of, so
+/// that a cluster whose nodes are all replaced by those of another version keeps its data.
+pub const STATE_VERSION: u8 = 7;
 
 type Config = Configuration<LittleEndian, Varint, Limit<MESSAGE_LEN_MAX>>;
 
@@ -27,10 +31,12 @@ const STATE_CONFIG: Configuration<LittleEndian, Varint, Limit<STATE_LEN_MAX>> =
 /// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecodeError {
-    /// There is no version byte, or another than [`VERSION`].
+    /// There is no version byte, or another than the one expected.
     Version {
         /// What stands in its place.
         found: Option<u8>,
+        /// [`VERSION`], or [`STATE_VERSION`] of what is kept.
+        expected: u8,
     },
     /// The bytes after the version are not an encoded value.
     Malformed(String),
@@ -41,8 +47,8 @@ pub enum DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DecodeError::Version { found: Some(found) } => write!(f, "version {found}, expected {VERSION}"),
-            DecodeError::Version { found: None } => write!(f, "empty"),
+            DecodeError::Version { found: Some(found), expected } => write!(f, "version {found}, expected {expected}"),
+            DecodeError::Version { found: None, .. } => write!(f, "empty"),
             DecodeError::Malformed(words) => write!(f, "malformed: {words}"),
             DecodeError::TrailingBytes(len) => write!(f, "{len} bytes after the end"),
         }
@@ -77,13 +83,17 @@ pub fn encode<T: Serialize>(value: &T, bytes: &mut Vec<u8>) -> Result<(), TooLon
 
 /// Reads one value that takes all the bytes.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    decode_with(bytes, CONFIG)
+    decode_with(bytes, VERSION, CONFIG)
 }
 
-fn decode_with<T: DeserializeOwned, C: bincode::config::Config>(bytes: &[u8], config: C) -> Result<T, DecodeError> {
-    let (version, rest) = bytes.split_first().ok_or(DecodeError::Version { found: None })?;
-    if *version != VERSION {
-        return Err(DecodeError::Version { found: Some(*version) });
+fn decode_with<T: DeserializeOwned, C: bincode::config::Config>(
+    bytes: &[u8],
+    expected: u8,
+    config: C,
+) -> Result<T, DecodeError> {
+    let (version, rest) = bytes.split_first().ok_or(DecodeError::Version { found: None, expected })?;
+    if *version != expected {
+        return Err(DecodeError::Version { found: Some(*version), expected });
     }
     let (value, read_len) =
         bincode::serde::decode_from_slice(rest, config).map_err(|error| DecodeError::Malformed(error.to_string()))?;
@@ -95,7 +105,7 @@ fn decode_with<T: DeserializeOwned, C: bincode::config::Config>(bytes: &[u8], co
 
 /// Encodes a checkpoint, or a part of one, which is longer than a message may be and travels in pieces.
 pub fn encode_state<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
+    let mut bytes = vec![STATE_VERSION];
     bincode::serde::encode_into_std_write(value, &mut bytes, STATE_CONFIG)
         .expect("what is within the bounds of a state is encoded into memory");
     bytes
@@ -103,7 +113,7 @@ pub fn encode_state<T: Serialize>(value: &T) -> Vec<u8> {
 
 /// Reads what [`encode_state`] has written.
 pub fn decode_state<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    decode_with(bytes, STATE_CONFIG)
+    decode_with(bytes, STATE_VERSION, STATE_CONFIG)
 }
 
 #[cfg(test)]
@@ -130,7 +140,7 @@ mod tests {
         Message::Order(Order {
             sequence: SequenceNumber(70_000),
             time_ms: 1_790_000_000_000,
-            origin: NodeId::FrontEnd,
+            origin: NodeId::FRONT_END,
             id: RequestId { client: ClientId(u64::MAX), number: RequestNumber(9) },
             command: Command::Request(request),
         })
@@ -138,8 +148,14 @@ mod tests {
 
     #[test]
     fn every_kind_of_message_is_read_back() {
-        let reply =
-            |response| Message::Reply(Reply { sequence: SequenceNumber(1), incarnation: Incarnation(1), response });
+        let reply = |response| {
+            Message::Reply(Reply {
+                sequence: SequenceNumber(1),
+                origin: NodeId::FRONT_END,
+                incarnation: Incarnation(1),
+                response,
+            })
+        };
         let id = RequestId { client: ClientId(1), number: RequestNumber(1) };
         let digest = Digest::of_bytes(b"");
         let replica = ReplicaId::new(3).unwrap();
@@ -190,8 +206,8 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_refused_with_the_reason() {
-        assert_eq!(decode::<Message>(&[]), Err(DecodeError::Version { found: None }));
-        assert_eq!(decode::<Message>(&[9, 0]), Err(DecodeError::Version { found: Some(9) }));
+        assert_eq!(decode::<Message>(&[]), Err(DecodeError::Version { found: None, expected: VERSION }));
+        assert_eq!(decode::<Message>(&[9, 0]), Err(DecodeError::Version { found: Some(9), expected: VERSION }));
         assert!(matches!(decode::<Message>(&[VERSION, 200]), Err(DecodeError::Malformed(_))));
         let mut trailing = encoded(&order());
         trailing.push(0);
@@ -217,7 +233,7 @@ mod tests {
     fn numbers_that_nobody_could_count_on_from_are_not_decoded() {
         #[track_caller]
         fn check<T: Serialize + DeserializeOwned + Copy>(good: &[T], bad: &[T]) {
-            let is_decoded = |value: &T| decode::<T>(&encode_state(value)).is_ok();
+            let is_decoded = |value: &T| decode_state::<T>(&encode_state(value)).is_ok();
             assert!(good.iter().all(is_decoded) && !bad.iter().any(is_decoded));
         }
         let last = SequenceNumber::RECEIVED_MAX;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::ClusterConfig;
 use crate::market::Digest;
 use crate::protocol::event::Event;
-use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::id::ReplicaId;
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
 use crate::protocol::record::Recovered;
@@ -95,14 +95,14 @@ async fn open_when_free<T>(network: &Network, open: impl Fn() -> Result<T, OpenE
 fn say(network: &mut Network, event: Event) {
     log(&mut network.log, &event);
     let message = Message::Event { at: network.now(), event: Box::new(event) };
-    network.send(Recipients::One(NodeId::FrontEnd), &message);
+    network.send(Recipients::FrontEnds, &message);
 }
 
 /// Says an event, and waits until the front end has it, for a while.
 async fn tell(network: &mut Network, event: Event) {
     let began_at = network.now();
     say(network, event);
-    while network.owes(NodeId::FrontEnd) && network.now().since(began_at) < TELL_TIMEOUT {
+    while network.owes_front_ends() && network.now().since(began_at) < TELL_TIMEOUT {
         network.flush();
         network.wait(Some((began_at + TELL_TIMEOUT, "told"))).await;
         network.receive();

@@ -323,7 +323,7 @@ mod tests {
         let order = Order {
             sequence: SequenceNumber(sequence),
             time_ms: 0,
-            origin: NodeId::FrontEnd,
+            origin: NodeId::FRONT_END,
             id: RequestId { client: ClientId(1), number: RequestNumber(1) },
             command: Command::Request(parse_request(&["NYKB1001", "get-shares"]).unwrap()),
         };

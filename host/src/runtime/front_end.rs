@@ -29,22 +29,25 @@ pub struct FrontEndDriver {
 }
 
 impl FrontEndDriver {
-    /// A front end of this cluster.
+    /// A front end of this cluster, whose clients find it at this address.
     pub fn new(
         network: Network,
         connections: Connections,
         files: ClientFiles,
         config: &ClusterConfig,
+        client_address: SocketAddr,
     ) -> FrontEndDriver {
         let core = FrontEnd::new(FrontEndConfig {
-            replicas_len: config.replicas.len(),
+            me: network.node(),
+            process: std::process::id(),
+            membership: config.membership(),
             tolerance: config.tolerance,
             request_timeout: config.request_timeout,
             suspicion: config.suspicion,
             allow_faults: config.allow_faults,
             in_flight_len_max: config.clients.in_flight_max,
         });
-        FrontEndDriver { core, network, connections, files, client_address: config.front_end.client_address }
+        FrontEndDriver { core, network, connections, files, client_address }
     }
 
     /// Turns until it is told to stop, and then until what was under way is answered, or it takes too long.

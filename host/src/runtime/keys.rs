@@ -286,9 +286,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::protocol::id::Membership;
 
     fn all_keys(directory: &Path) -> (Vec<NodeId>, Vec<Keyring>) {
-        let nodes = NodeId::all(3);
+        let nodes = Membership::of(3).nodes();
         let keyrings = draw(&nodes).unwrap();
         write_all(directory, &keyrings).unwrap();
         (nodes, keyrings)
@@ -300,7 +301,7 @@ mod tests {
 
     #[test]
     fn each_pair_of_nodes_shares_a_secret_that_no_other_node_has() {
-        let keyrings = draw(&NodeId::all(3)).unwrap();
+        let keyrings = draw(&Membership::of(3).nodes()).unwrap();
         let secret = |one: usize, other: usize| {
             let peer = keyrings[other].local();
             let found = keyrings[one].secrets(Generation::FIRST).find(|(node, _)| *node == peer);
@@ -333,7 +334,7 @@ mod tests {
         let other = key_file(&directory, nodes[1]);
         let refused = words(read_keyring(&other, nodes[0], &nodes));
         assert!(refused.contains("these are the keys of sequencer, not of front-end"), "{refused}");
-        let refused = words(read_keyring(&other, nodes[1], &NodeId::all(4)));
+        let refused = words(read_keyring(&other, nodes[1], &Membership::of(4).nodes()));
         assert!(refused.contains("no secret with replica-4"), "{refused}");
         let refused = words(read_keyring(&directory.join("none"), nodes[1], &nodes));
         assert!(refused.contains("there is no key file") && refused.contains("dsms init"), "{refused}");

@@ -156,10 +156,10 @@ impl Network {
         }
         loop {
             match self.endpoint.poll_message(passed_over)? {
-                // Only the front end speaks of faults.
-                (NodeId::FrontEnd, Ok(message)) => {
-                    if let Some(message) = self.injection.take(message) {
-                        return Some((NodeId::FrontEnd, message));
+                // Only front ends speak of faults.
+                (peer @ NodeId::FrontEnd(_), Ok(message)) => {
+                    if let Some(message) = self.injection.take(peer, message) {
+                        return Some((peer, message));
                     }
                 }
                 (peer, Ok(message)) => return Some((peer, message)),
@@ -177,19 +177,26 @@ impl Network {
         }
     }
 
-    /// Whether so much waits for a peer that nothing should be made for it that can wait.
-    pub fn is_backlogged(&self, peer: NodeId) -> bool {
-        self.endpoint.backlog_len(peer) > BACKLOG_LEN_MAX / 2
+    /// Whether so much waits for front ends that nothing should be made for them that can wait: for one that takes it, or for all. What
+    /// waits for one that cannot be reached keeps the others from nothing.
+    pub fn front_ends_are_backlogged(&self) -> bool {
+        let is_backlogged = |peer: NodeId| self.endpoint.backlog_len(peer) > BACKLOG_LEN_MAX / 2;
+        let is_waited_for = |peer: NodeId| is_backlogged(peer) && self.endpoint.is_reachable(peer);
+        self.front_ends().any(is_waited_for) || self.front_ends().all(is_backlogged)
     }
 
-    /// Whether a peer has not confirmed yet all that was sent to it.
-    pub fn owes(&self, peer: NodeId) -> bool {
-        self.endpoint.backlog_len(peer) > 0
+    /// Whether a front end that can be reached has not confirmed yet all that was sent to it.
+    pub fn owes_front_ends(&self) -> bool {
+        self.front_ends().any(|peer| self.endpoint.is_reachable(peer) && self.endpoint.backlog_len(peer) > 0)
+    }
+
+    fn front_ends(&self) -> impl Iterator<Item = NodeId> {
+        self.addresses.keys().copied().filter(|node| node.is_front_end())
     }
 
     /// Takes a message about a fault of this node in, on the node that others get theirs from.
     pub fn inject(&mut self, message: Message) {
-        let _taken = self.injection.take(message);
+        let _taken = self.injection.take(self.local, message);
     }
 
     /// The faults of this node's module.
@@ -215,17 +222,17 @@ impl Network {
             // Whoever started this process reads it, or else the fault would have been refused.
             let _nobody_reads = writeln!(std::io::stdout(), "{PAUSE_LINE} {}", lasts.as_millis());
         }
-        if self.injection.is_ending(self.endpoint.backlog_len(NodeId::FrontEnd) == 0, now) {
+        if self.injection.is_ending(!self.owes_front_ends(), now) {
             let _ended = kill_process(getpid(), rustix::process::Signal::KILL);
         }
     }
 
     fn report_faults(&mut self, now: Instant) {
-        while let Some(report) = self.injection.poll_report(now) {
-            if self.local == NodeId::FrontEnd {
+        while let Some((asked, report)) = self.injection.poll_report(now) {
+            if self.local == asked {
                 self.own_reports.push_back(report);
             } else {
-                self.send(Recipients::One(NodeId::FrontEnd), &report);
+                self.send(Recipients::One(asked), &report);
             }
         }
     }
@@ -274,13 +281,12 @@ impl Network {
         self.tell(event, now);
     }
 
-    /// Tells the front end of something that happened here.
+    /// Tells the front ends of something that happened here.
     fn tell(&mut self, event: Event, now: Instant) {
         let message = Message::Event { at: now, event: Box::new(event) };
-        if self.local == NodeId::FrontEnd {
+        self.send(Recipients::FrontEnds, &message);
+        if self.local.is_front_end() {
             self.own_reports.push_back(message);
-        } else {
-            self.send(Recipients::One(NodeId::FrontEnd), &message);
         }
     }
 }

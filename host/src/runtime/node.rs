@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use crate::config::{ClusterConfig, ModuleSource};
 use crate::protocol::event::Event;
-use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::id::{Membership, NodeId, ReplicaId};
 use crate::protocol::replica_manager::ReplicaManagerConfig;
 use crate::protocol::sequencer::{self, Sequencer};
 use crate::sandbox::{Engine, LoadError, LoadedModule, SandboxError, SandboxLimits, reference_module};
@@ -114,7 +114,7 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
     }
     let keys = NodeKeys::read(&config, node)?;
     let stop = Stop::on_signals()?;
-    let has_client_files = node == NodeId::FrontEnd && ClientFiles::are_named(&config.clients);
+    let has_client_files = node.is_front_end() && ClientFiles::are_named(&config.clients);
     let stop = if keys.reload_on_hang_up()? || has_client_files { stop.but_hang_up() } else { stop };
     let mut stop = if supervised { stop.on_orphaned() } else { stop };
     let clock = Clock::start();
@@ -127,8 +127,8 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
     let service_manager = if supervised { ServiceManager::default() } else { ServiceManager::of_environment() };
     let mut network = Network::new(node, socket, addresses, keys, clock, injection, service_manager)?;
     match node {
-        NodeId::FrontEnd => {
-            let client_address = config.front_end.client_address;
+        NodeId::FrontEnd(front_end) => {
+            let client_address = config.front_ends[front_end.index()].client_address;
             let listener = TcpListener::bind(client_address).await.map_err(bind_error("tcp", client_address))?;
             let files = ClientFiles::new(&config.clients)?;
             let credentials = files.read()?;
@@ -138,12 +138,12 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
             network.log.info(format_args!("listening udp={address} clients={client_address} auth={auth} tls={tls}"));
             // It alone has something to bring to an end.
             let connections = Connections::start(listener, rules);
-            FrontEndDriver::new(network, connections, files, &config).run(&mut stop).await;
+            FrontEndDriver::new(network, connections, files, &config, client_address).run(&mut stop).await;
             Ok(())
         }
         NodeId::Sequencer => {
             network.log.info(format_args!("listening udp={address}"));
-            until(&mut stop, run_sequencer(network, config.replicas.len())).await
+            until(&mut stop, run_sequencer(network, config.membership())).await
         }
         NodeId::ReplicaManager(replica) => until(&mut stop, run_replica_manager(network, &config, replica)).await,
     }
@@ -179,7 +179,7 @@ async fn run_replica_manager(
     network.log.info(format_args!("listening udp={address} module={}", modules[0].digest().short()));
     let core_config = ReplicaManagerConfig {
         replica,
-        replicas_len: config.replicas.len(),
+        membership: config.membership(),
         tolerance: config.tolerance,
         modules: modules.iter().map(LoadedModule::digest).collect(),
         previous,
@@ -222,8 +222,8 @@ fn load_modules(engine: &Engine, config: &ClusterConfig, replica: ReplicaId) -> 
     Ok(loaded.collect::<Result<_, _>>()?)
 }
 
-async fn run_sequencer(mut network: Network, replicas_len: usize) -> Result<(), NodeError> {
-    let mut core = Sequencer::new(std::process::id(), replicas_len, network.now());
+async fn run_sequencer(mut network: Network, membership: Membership) -> Result<(), NodeError> {
+    let mut core = Sequencer::new(std::process::id(), membership, network.now());
     loop {
         network.wait(core.poll_timeout()).await;
         let now = network.receive();

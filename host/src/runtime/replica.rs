@@ -81,8 +81,8 @@ impl ReplicaDriver {
     /// left it.
     pub async fn run(mut self) -> Result<(), NodeError> {
         loop {
-            // Replies that the front end does not take yet stay with the executors, which then wait as well.
-            let takes_replies = !self.network.is_backlogged(NodeId::FrontEnd);
+            // Replies that a front end does not take yet stay with the executors, which then wait as well.
+            let takes_replies = !self.network.front_ends_are_backlogged();
             let came = tokio::select! {
                 () = self.network.wait(self.core.poll_timeout()) => Came::Network,
                 answer = self.executor.next(), if takes_replies => Came::Answer(answer),
@@ -90,7 +90,7 @@ impl ReplicaDriver {
             };
             let now = self.network.receive();
             self.take_in_any(came, now);
-            while !self.network.is_backlogged(NodeId::FrontEnd)
+            while !self.network.front_ends_are_backlogged()
                 && let Some(answer) = self.executor.try_next()
             {
                 self.take_in(answer, now);
@@ -112,7 +112,7 @@ impl ReplicaDriver {
     async fn commit(&mut self) -> Result<(), NodeError> {
         while self.writer.commit()? {
             loop {
-                let takes_replies = !self.network.is_backlogged(NodeId::FrontEnd);
+                let takes_replies = !self.network.front_ends_are_backlogged();
                 let came = tokio::select! {
                     committed = self.writer.committed() => {
                         committed?;

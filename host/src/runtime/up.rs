@@ -17,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 
-use crate::config::{ClusterConfig, Keys};
+use crate::config::{ClusterConfig, FrontEndConfig, Keys};
 use crate::protocol::id::NodeId;
 use crate::protocol::time::Instant;
 use crate::storage::files::{OpenError, hold};
@@ -149,7 +149,7 @@ impl Cluster {
             data::claim(&config, &data.directory)?;
         }
         let drawn = config.nodes().iter().any(|node| config.address_of(*node).port() == 0)
-            || config.front_end.client_address.port() == 0;
+            || config.front_ends.iter().any(|front_end| front_end.client_address.port() == 0);
         let mut lock = Some(lock);
         for draw in 1.. {
             let with_ports = draw_ports(config.clone())?;
@@ -241,7 +241,7 @@ impl Cluster {
     }
 
     async fn on_ended(&mut self, id: NodeId, process: u32) {
-        let log = self.log.clone();
+        let (log, front_ends_len) = (self.log.clone(), self.config.front_ends.len());
         let now = self.clock.now();
         let node = self.node(id);
         if node.ended || node.restarts.process() != process {
@@ -249,8 +249,12 @@ impl Cluster {
         }
         let status = node.wait().await;
         match id {
-            NodeId::FrontEnd | NodeId::Sequencer => {
-                log.line(&format!("dsms: {id} ended ({status}): nothing is answered until it is started again"));
+            NodeId::FrontEnd(_) | NodeId::Sequencer => {
+                let meanwhile = match id.is_front_end() && front_ends_len > 1 {
+                    true => "its clients go to another front end",
+                    false => "nothing is answered until it is started again",
+                };
+                log.line(&format!("dsms: {id} ended ({status}): {meanwhile}"));
                 node.restarts.on_ended_alone(now);
             }
             NodeId::ReplicaManager(_) => {
@@ -281,16 +285,16 @@ impl Cluster {
         }
     }
 
-    /// Ends every node and waits for it, the front end first, which answers what it has taken in; kills those that do not end by themselves.
+    /// Ends every node and waits for it, the front ends first, which answer what they have taken in; kills those that do not end by themselves.
     pub async fn end(mut self) -> ClusterLock {
         let log = self.log.clone();
         for node in &self.nodes {
             // A process that somebody has stopped does not see that it is to end, nor does it help others to.
             node.signal(Signal::CONT);
         }
-        let (front_end, others): (Vec<&mut Node>, Vec<&mut Node>) =
-            self.nodes.iter_mut().partition(|node| node.id == NodeId::FrontEnd);
-        for mut nodes in [front_end, others] {
+        let (front_ends, others): (Vec<&mut Node>, Vec<&mut Node>) =
+            self.nodes.iter_mut().partition(|node| node.id.is_front_end());
+        for mut nodes in [front_ends, others] {
             nodes.iter_mut().for_each(|node| node.lifeline = None);
             for node in nodes {
                 if tokio::time::timeout(END_TIMEOUT, node.child.wait()).await.is_err() {
@@ -335,9 +339,10 @@ impl Cluster {
     }
 
     async fn until_ready(&mut self) -> Result<(), UpError> {
-        loop {
+        let mut front_ends_len = self.config.front_ends.len();
+        while front_ends_len > 0 {
             match self.happenings.recv().await.expect("this cluster keeps a sender") {
-                Happening::Ready => return Ok(()),
+                Happening::Ready => front_ends_len -= 1,
                 Happening::CrashAgreed { .. } | Happening::Paused { .. } => {}
                 Happening::OutputEnded { node, .. } => {
                     let status = self.node(node).wait().await;
@@ -345,6 +350,7 @@ impl Cluster {
                 }
             }
         }
+        Ok(())
     }
 
     fn node(&mut self, id: NodeId) -> &mut Node {
@@ -407,16 +413,21 @@ fn draw_ports(mut config: ClusterConfig) -> Result<ClusterConfig, UpError> {
         }
         Ok(())
     };
-    draw_udp(&mut config.front_end.address)?;
+    for front_end in &mut config.front_ends {
+        draw_udp(&mut front_end.address)?;
+    }
     draw_udp(&mut config.sequencer.address)?;
     for replica in &mut config.replicas {
         draw_udp(&mut replica.address)?;
     }
-    let client_address = &mut config.front_end.client_address;
-    if client_address.port() == 0 {
-        let listener =
-            TcpListener::bind(*client_address).map_err(io_error(&format!("cannot listen on tcp {client_address}")))?;
-        *client_address = listener.local_addr().map_err(io_error("cannot read a socket's address"))?;
+    let mut held_tcp = Vec::new();
+    for FrontEndConfig { client_address, .. } in &mut config.front_ends {
+        if client_address.port() == 0 {
+            let listener = TcpListener::bind(*client_address)
+                .map_err(io_error(&format!("cannot listen on tcp {client_address}")))?;
+            *client_address = listener.local_addr().map_err(io_error("cannot read a socket's address"))?;
+            held_tcp.push(listener);
+        }
     }
     Ok(config)
 }

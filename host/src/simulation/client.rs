@@ -9,7 +9,7 @@ use super::scenario::PlannedRequest;
 use crate::market::{Answer, Outcome};
 use crate::protocol::client_message::ClientMessage;
 use crate::protocol::front_end::ConnectionId;
-use crate::protocol::id::{ClientId, RequestNumber, SequenceNumber};
+use crate::protocol::id::{ClientId, Membership, NodeId, RequestNumber, SequenceNumber};
 use crate::protocol::limits::IN_FLIGHT_PER_CLIENT_MAX;
 use crate::protocol::time::{Instant, earliest};
 
@@ -47,6 +47,8 @@ pub struct Client {
     is_gone: bool,
     extra_len: u64,
     retries_len: u64,
+    /// How often it has looked for a front end.
+    connects_len: usize,
     to_send: VecDeque<ClientMessage>,
 }
 
@@ -89,6 +91,7 @@ impl Client {
             is_gone: false,
             extra_len: 0,
             retries_len: 0,
+            connects_len: 0,
             to_send: VecDeque::new(),
         }
     }
@@ -144,6 +147,13 @@ impl Client {
             self.to_send.clear();
         }
         gives_up
+    }
+
+    /// The front end that it tries: each time another one, and not all clients the same.
+    pub fn next_front_end(&mut self, membership: Membership) -> NodeId {
+        let place = self.id.0 as usize + self.connects_len;
+        self.connects_len += 1;
+        membership.front_ends().nth(place % membership.front_ends_len).expect("a cluster has a front end")
     }
 
     /// It has a connection: says who it is, and all that is not answered.

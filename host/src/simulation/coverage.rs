@@ -117,7 +117,7 @@ fn detector(fault: &PlannedFault, node: NodeId, event: &Event) -> Option<&'stati
         (Realm::Module | Realm::Process | Realm::Link, Event::Suspected { .. }) => Some("front end (silence)"),
         (Realm::Module | Realm::Process | Realm::Link, Event::CrashAgreed { .. }) => Some("managers (votes)"),
         (Realm::Process, Event::RecoveryStarted { .. }) => Some("its manager"),
-        (Realm::Swap, Event::SwapFailed { .. }) if node == NodeId::FrontEnd => Some("front end (comparison)"),
+        (Realm::Swap, Event::SwapFailed { .. }) if node.is_front_end() => Some("front end (comparison)"),
         (Realm::Swap, Event::SwapFailed { .. }) => Some("its manager (trial)"),
         _ => None,
     }

@@ -5,7 +5,7 @@ use super::next_module::NextModule;
 use super::random::Random;
 use super::scenario::{FORMAT, PlannedRequest, REINSTANTIATIONS_MAX, Scenario};
 use super::workload::Workload;
-use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::id::{Membership, NodeId, ReplicaId};
 use crate::protocol::quorum::Tolerance;
 
 /// Requests of one run, unless somebody asks for another number.
@@ -60,6 +60,7 @@ pub fn draw(seed: u64, options: &DrawOptions) -> Scenario {
         wrong: tolerance.wrong,
         crashed: tolerance.crashed,
         replicas,
+        front_ends: front_ends(seed),
         spares: usize::from(random.per_mille(200)),
         checkpoint_every: random.between(10, 60),
         reinstantiations_max: REINSTANTIATIONS_MAX,
@@ -70,7 +71,7 @@ pub fn draw(seed: u64, options: &DrawOptions) -> Scenario {
         requests: requests(&mut random, seed, options.requests_len),
         faults: Vec::new(),
     };
-    let clients_len = scenario.clients_len();
+    let (clients_len, membership) = (scenario.clients_len(), scenario.membership());
     let is_allowed = |kind: &&FaultKind| {
         let is_asked_for = options.faults.as_ref().is_none_or(|names| names.contains(&kind.name()));
         // Where nobody may be wrong, a wrong outcome may be released: there would be no law to hold the run to.
@@ -80,13 +81,20 @@ pub fn draw(seed: u64, options: &DrawOptions) -> Scenario {
     if !kinds.is_empty() {
         let faults_len = random.between(1, options.faults_len_max.max(1));
         let times: Vec<u64> = scenario.requests.iter().map(|request| request.at_ms).collect();
-        scenario.faults = (0..faults_len).map(|_| fault(&mut random, &kinds, &times, replicas, clients_len)).collect();
+        scenario.faults =
+            (0..faults_len).map(|_| fault(&mut random, &kinds, &times, membership, clients_len)).collect();
     }
     if options.faults.as_ref().is_none_or(|names| names.contains(&"swap")) {
         scenario.faults.extend(swaps(seed, replicas));
     }
     scenario.faults.sort_by_key(|fault| (fault.at_ms, fault.place));
     scenario
+}
+
+/// How many front ends a run has: drawn apart from the rest, as the swaps are.
+fn front_ends(seed: u64) -> usize {
+    let mut random = Random::of(seed, "front ends");
+    if random.per_mille(400) { random.between(2, 3) as usize } else { 1 }
 }
 
 /// The swaps of a run, in half of all runs. They are drawn apart from the faults, so that a run may have both.
@@ -140,9 +148,15 @@ fn requests(random: &mut Random, seed: u64, len: usize) -> Vec<PlannedRequest> {
 }
 
 /// One fault: at any time, or at that of a request, so that many strike while something is under way.
-fn fault(random: &mut Random, kinds: &[FaultKind], times: &[u64], replicas: usize, clients_len: usize) -> PlannedFault {
-    let nodes = NodeId::all(replicas);
-    let managers: Vec<NodeId> = ReplicaId::first(replicas).map(NodeId::ReplicaManager).collect();
+fn fault(
+    random: &mut Random,
+    kinds: &[FaultKind],
+    times: &[u64],
+    membership: Membership,
+    clients_len: usize,
+) -> PlannedFault {
+    let nodes = membership.nodes();
+    let managers: Vec<NodeId> = ReplicaId::first(membership.replicas_len).map(NodeId::ReplicaManager).collect();
     let kind = *random.pick(kinds);
     let kind = vary(random, kind);
     let place = match kind.realm() {

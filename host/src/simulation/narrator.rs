@@ -71,6 +71,7 @@ fn message_words(message: &Message, to: Recipients) -> Option<String> {
     let to = match to {
         Recipients::One(node) => node.to_string(),
         Recipients::ReplicaManagers => "all replicas".to_owned(),
+        Recipients::FrontEnds => "all front ends".to_owned(),
         Recipients::Watchers | Recipients::All => "all".to_owned(),
     };
     match message {

@@ -166,7 +166,7 @@ mod tests {
 
     fn network(kind: FaultKind) -> Network {
         let mut network = Network::new(1, 100, 0);
-        let place = Place::Node(NodeId::FrontEnd);
+        let place = Place::Node(NodeId::FRONT_END);
         let peer = Some(Place::Node(NodeId::Sequencer));
         network.begin(0, PlannedFault { at_ms: 0, lasts_ms: 1, place, peer, kind });
         network
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn each_fault_does_what_it_says_to_the_direction_it_names() {
-        let (from, to) = (NodeId::FrontEnd, NodeId::Sequencer);
+        let (from, to) = (NodeId::FRONT_END, NodeId::Sequencer);
         let arrivals = |kind| {
             let mut network = network(kind);
             let back = send(&mut network, to, from);
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_garbled_datagram_arrives_with_one_bit_flipped() {
         let mut sent = *b"datagram";
-        network(FaultKind::Garble { per_mille: 1000 }).send(NodeId::FrontEnd, NodeId::Sequencer, &mut sent, NOW);
+        network(FaultKind::Garble { per_mille: 1000 }).send(NodeId::FRONT_END, NodeId::Sequencer, &mut sent, NOW);
         let flipped: u32 = sent.iter().zip(b"datagram").map(|(sent, whole)| (sent ^ whole).count_ones()).sum();
         assert_eq!(flipped, 1);
     }
@@ -208,7 +208,7 @@ mod tests {
     fn a_slow_link_queues_and_in_the_end_loses() {
         let mut network = network(FaultKind::SlowLink { each_us: 100_000 });
         let fates: Vec<usize> =
-            (0..6).map(|_| send(&mut network, NodeId::FrontEnd, NodeId::Sequencer).arrivals.len()).collect();
+            (0..6).map(|_| send(&mut network, NodeId::FRONT_END, NodeId::Sequencer).arrivals.len()).collect();
         assert_eq!(fates, [1, 1, 1, 1, 0, 0]);
     }
 
@@ -216,13 +216,13 @@ mod tests {
     fn a_fault_that_is_over_strikes_no_more() {
         let mut network = network(FaultKind::Cut);
         network.end(0);
-        assert_eq!(send(&mut network, NodeId::FrontEnd, NodeId::Sequencer).arrivals.len(), 1);
-        network.drop_next(NodeId::FrontEnd, NodeId::Sequencer, 5);
+        assert_eq!(send(&mut network, NodeId::FRONT_END, NodeId::Sequencer).arrivals.len(), 1);
+        network.drop_next(NodeId::FRONT_END, NodeId::Sequencer, 5);
         assert!(
-            network.send(NodeId::FrontEnd, NodeId::Sequencer, &mut b"1234".to_owned(), NOW).arrivals.len() == 1,
+            network.send(NodeId::FRONT_END, NodeId::Sequencer, &mut b"1234".to_owned(), NOW).arrivals.len() == 1,
             "too short"
         );
-        assert!(send(&mut network, NodeId::FrontEnd, NodeId::Sequencer).dropped);
-        assert!(!send(&mut network, NodeId::FrontEnd, NodeId::Sequencer).dropped);
+        assert!(send(&mut network, NodeId::FRONT_END, NodeId::Sequencer).dropped);
+        assert!(!send(&mut network, NodeId::FRONT_END, NodeId::Sequencer).dropped);
     }
 }

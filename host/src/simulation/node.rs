@@ -94,24 +94,27 @@ pub enum Output {
 impl Node {
     /// A node whose process begins now, in this session, with what was recovered if it has a disk.
     pub fn new(id: NodeId, scenario: &Scenario, session: u64, recovered: Recovered, now: Instant) -> Node {
-        let Scenario { replicas, spares, checkpoint_every, reinstantiations_max, .. } = *scenario;
+        let membership = scenario.membership();
+        let Scenario { spares, checkpoint_every, reinstantiations_max, .. } = *scenario;
         let (tolerance, suspicion, process) = (scenario.tolerance(), SuspicionPolicy::default(), session as u32);
         let core = match id {
-            NodeId::FrontEnd => Core::FrontEnd(Box::new(FrontEnd::new(FrontEndConfig {
-                replicas_len: replicas,
+            NodeId::FrontEnd(_) => Core::FrontEnd(Box::new(FrontEnd::new(FrontEndConfig {
+                me: id,
+                process,
+                membership,
                 tolerance,
                 request_timeout: REQUEST_TIMEOUT,
                 suspicion,
                 allow_faults: false,
                 in_flight_len_max: IN_FLIGHT_LEN_MAX,
             }))),
-            NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, replicas, now))),
+            NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, membership, now))),
             NodeId::ReplicaManager(replica) => {
                 let recovery = RecoveryPolicy { checkpoint_every, reinstantiations_max, ..RecoveryPolicy::default() };
                 let modules = (0..=spares).map(|module| Digest::of_bytes(&[module as u8])).collect();
                 let config = ReplicaManagerConfig {
                     replica,
-                    replicas_len: replicas,
+                    membership,
                     tolerance,
                     modules,
                     previous: None,
@@ -122,7 +125,7 @@ impl Node {
                 Core::ReplicaManager(Box::new(ReplicaManager::new(config, recovered, now)))
             }
         };
-        let nodes = NodeId::all(replicas);
+        let nodes = membership.nodes();
         let keyring = Keyring::of_cluster_key(&Secret::new([7; SECRET_LEN]), id, nodes.clone());
         let endpoint = Endpoint::new(&keyring, nodes, SessionId(session.into()), DATAGRAM_LEN_DEFAULT);
         Node { id, core, endpoint, process: Process::Up, wake: Some(now), is_rejoining: false, has_lost_disk: false }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::{FaultKind, Place, PlannedFault, Realm};
 use crate::market::parse_request;
-use crate::protocol::id::NodeId;
-use crate::protocol::limits::REPLICAS_LEN_MAX;
+use crate::protocol::id::Membership;
+use crate::protocol::limits::{FRONT_ENDS_LEN_MAX, REPLICAS_LEN_MAX};
 use crate::protocol::quorum::Tolerance;
 
 /// What a saved plan says in its first line; it changes whenever an older reader would misread one.
@@ -39,6 +39,9 @@ pub struct Scenario {
     pub crashed: usize,
     /// How many there are.
     pub replicas: usize,
+    /// How many front ends there are. Clients go from one to another.
+    #[serde(default = "one")]
+    pub front_ends: usize,
     /// How many spares each replica has. A spare has none of the faults of the first module.
     #[serde(default)]
     pub spares: usize,
@@ -69,6 +72,10 @@ fn patience() -> u32 {
     REINSTANTIATIONS_MAX
 }
 
+fn one() -> usize {
+    1
+}
+
 /// A request in the plan of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +99,11 @@ impl Scenario {
     /// The mode as a pair of tolerances.
     pub fn tolerance(&self) -> Tolerance {
         Tolerance { wrong: self.wrong, crashed: self.crashed }
+    }
+
+    /// Who belongs to the cluster.
+    pub fn membership(&self) -> Membership {
+        Membership { front_ends_len: self.front_ends, replicas_len: self.replicas }
     }
 
     /// How many clients there are.
@@ -127,6 +139,9 @@ impl Scenario {
         }
         if self.replicas == 0 || self.replicas > REPLICAS_LEN_MAX {
             return refuse(format!("{} replicas: expected 1 to {REPLICAS_LEN_MAX}", self.replicas));
+        }
+        if self.front_ends == 0 || self.front_ends > FRONT_ENDS_LEN_MAX {
+            return refuse(format!("{} front ends: expected 1 to {FRONT_ENDS_LEN_MAX}", self.front_ends));
         }
         match self.tolerance().check(self.replicas) {
             Err(impossible) => return refuse(impossible.to_string()),
@@ -169,7 +184,7 @@ impl Scenario {
 
     fn check_fault(&self, fault: &PlannedFault) -> Result<(), UnusableScenario> {
         let refuse = |words: &str| Err(UnusableScenario(format!("fault {fault}: {words}")));
-        let nodes = NodeId::all(self.replicas);
+        let nodes = self.membership().nodes();
         for place in [Some(fault.place), fault.peer].into_iter().flatten() {
             match place {
                 Place::Node(node) if !nodes.contains(&node) => return refuse("this run has no such node"),
@@ -245,6 +260,7 @@ impl fmt::Display for PlannedRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::id::{NodeId, ReplicaId};
     use crate::simulation::draw::{DrawOptions, draw};
     use crate::simulation::next_module::NextModule;
 
@@ -271,7 +287,7 @@ mod tests {
         check(
             &|plan| {
                 (plan.wrong, plan.crashed, plan.replicas, plan.faults[0].place) =
-                    (0, 1, 2, Place::Node(NodeId::ReplicaManager(crate::protocol::id::ReplicaId::new(3).unwrap())))
+                    (0, 1, 2, Place::Node(NodeId::ReplicaManager(ReplicaId::new(3).unwrap())))
             },
             "no such node",
         );
@@ -288,7 +304,7 @@ mod tests {
         check(&fault(sequencer, Some(sequencer), FaultKind::Cut), "which is another node");
         check(&fault(sequencer, None, FaultKind::Loss { per_mille: 1001 }), "at most 1000");
         check(&fault(sequencer, None, FaultKind::Delay { by_us: u64::MAX / 2, jitter_us: u64::MAX / 2 }), "an hour");
-        let replica = Place::Node(NodeId::ReplicaManager(crate::protocol::id::ReplicaId::new(1).unwrap()));
+        let replica = Place::Node(NodeId::ReplicaManager(ReplicaId::new(1).unwrap()));
         check(&fault(replica, None, FaultKind::Wrong { outcomes: 0, per_mille: 1 }), "at least one outcome");
         let unseen = FaultKind::Swap { to: NextModule::Wrong, shadow: 0 };
         check(&fault(replica, None, unseen), "compared once at least");

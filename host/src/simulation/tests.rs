@@ -38,7 +38,7 @@ fn equal_plans_give_byte_equal_traces_and_others_do_not() {
 #[test]
 fn garbled_datagrams_arrive_and_are_dropped_by_their_seal() {
     let mut plan = draw(3, &DrawOptions::default());
-    let (place, peer) = (Place::Node(NodeId::FrontEnd), Some(Place::Node(NodeId::Sequencer)));
+    let (place, peer) = (Place::Node(NodeId::FRONT_END), Some(Place::Node(NodeId::Sequencer)));
     let kind = FaultKind::Garble { per_mille: 500 };
     plan.faults = vec![PlannedFault { at_ms: 0, lasts_ms: 3_000, place, peer, kind }];
     let report = run(&plan, &native(), false);

@@ -91,7 +91,7 @@ async fn play(args: &DemoArgs, directory: &Path) -> anyhow::Result<Verdict> {
         let Some(mut cluster) = Cluster::start(&directory, config, log, &mut stop).await? else {
             anyhow::bail!("interrupted");
         };
-        let address = cluster.config().front_end.client_address;
+        let address = cluster.config().front_ends[0].client_address;
         let played = tokio::select! {
             played = perform(act, address, args.seed, &narrator, &mut verdict) => played,
             watched = cluster.watch(&mut stop) => watched.map_err(anyhow::Error::from)

@@ -83,7 +83,7 @@ fn every_value_of_a_file_is_taken() {
         keys: Keys::Shared("/directory/a key".into()),
         data: Some(DataConfig { directory: "/directory/kept here".into(), durability: Durability::Os }),
         request_timeout: Duration::from_millis(2500),
-        front_end: FrontEndConfig { address: address("127.0.0.1:7400"), client_address: address("[::1]:7400") },
+        front_ends: vec![FrontEndConfig { address: address("127.0.0.1:7400"), client_address: address("[::1]:7400") }],
         sequencer: SequencerConfig { address: address("127.0.0.2:7400") },
         replicas: vec![replica("127.0.0.1:7403", 2), replica("127.0.0.1:7404", 0)],
         allow_faults: true,
@@ -272,7 +272,7 @@ fn nodes_with_keys_for_each_pair_may_be_on_any_machine() {
                 [sequencer]\naddress = '10.0.0.2:7400'";
     let config = parse(text, Path::new("/directory")).unwrap();
     assert_eq!(config.keys, Keys::OfNodes("/directory/keys".into()));
-    assert_eq!(config.front_end.address, "10.0.0.1:7400".parse().unwrap());
+    assert_eq!(config.front_ends[0].address, "10.0.0.1:7400".parse().unwrap());
 
     // A module has to be where its replica is, and nowhere else.
     let modules = "[cluster]\nkeys = 'keys'\n[[replica]]\nmodule = 'there.wasm'\n[[replica]]\nspares = ['there too.wasm']\n[[replica]]";

@@ -122,7 +122,7 @@ mod tests {
 
     const ADDRESS: Address = Address {
         from: NodeId::Sequencer,
-        to: NodeId::FrontEnd,
+        to: NodeId::FRONT_END,
         cluster: ClusterId(0x0123_4567_89ab_cdef),
         generation: Generation(3),
         newest: Generation(4),

@@ -6,12 +6,13 @@ use super::super::keyring::{ClusterId, Generation};
 use super::super::message::Message;
 use super::super::secret::{SECRET_LEN, Secret};
 use super::*;
+use crate::protocol::id::Membership;
 use crate::protocol::id::Round;
 
 const NOW: Instant = Instant(1_000_000);
 const SECOND: Duration = Duration::from_secs(1);
 
-const FRONT_END: NodeId = NodeId::FrontEnd;
+const FRONT_END: NodeId = NodeId::FRONT_END;
 const SEQUENCER: NodeId = NodeId::Sequencer;
 
 /// The key that the nodes of a test's cluster share.
@@ -20,14 +21,14 @@ fn cluster_key() -> Secret {
 }
 
 fn keyring(local: NodeId) -> Keyring {
-    Keyring::of_cluster_key(&cluster_key(), local, NodeId::all(1))
+    Keyring::of_cluster_key(&cluster_key(), local, Membership::of(1).nodes())
 }
 
 /// A keyring in the same cluster with these generations of secrets, the same for every pair.
 fn generations(local: NodeId, numbers: &[u16]) -> Keyring {
     let mut keyring = Keyring::new(ClusterId(1), local);
     for number in numbers {
-        for peer in NodeId::all(1).into_iter().filter(|peer| *peer != local) {
+        for peer in Membership::of(1).nodes().into_iter().filter(|peer| *peer != local) {
             keyring.insert(Generation(*number), peer, Secret::new([*number as u8; SECRET_LEN]));
         }
     }
@@ -35,7 +36,7 @@ fn generations(local: NodeId, numbers: &[u16]) -> Keyring {
 }
 
 fn endpoint(keyring: &Keyring, session: u128) -> Endpoint {
-    Endpoint::new(keyring, NodeId::all(1), SessionId(session), limits::DATAGRAM_LEN_DEFAULT)
+    Endpoint::new(keyring, Membership::of(1).nodes(), SessionId(session), limits::DATAGRAM_LEN_DEFAULT)
 }
 
 /// The two ends of one channel, the datagrams that passed between them, and the time.
@@ -268,8 +269,9 @@ fn a_truncated_datagram_is_dropped_and_counted_wherever_it_is_cut() {
 
 #[test]
 fn a_datagram_of_another_cluster_is_dropped_and_counted() {
-    let mut other =
-        Pair::new(NAMES.map(|node| Keyring::of_cluster_key(&Secret::new([8; SECRET_LEN]), node, NodeId::all(1))));
+    let mut other = Pair::new(
+        NAMES.map(|node| Keyring::of_cluster_key(&Secret::new([8; SECRET_LEN]), node, Membership::of(1).nodes())),
+    );
     other.send(0);
     let mut datagram = other.transmit(0).remove(0);
     let mut pair = Pair::of_one_cluster();
@@ -281,7 +283,7 @@ fn a_datagram_of_another_cluster_is_dropped_and_counted() {
         let peer = NAMES[usize::from(node == FRONT_END)];
         let secrets = keyring(node);
         let (_, secret) = secrets.secrets(Generation::FIRST).find(|(known, _)| *known == peer).unwrap();
-        for peer in NodeId::all(1).into_iter().filter(|peer| *peer != node) {
+        for peer in Membership::of(1).nodes().into_iter().filter(|peer| *peer != node) {
             same.insert(Generation::FIRST, peer, secret.clone());
         }
         same

@@ -42,14 +42,14 @@ impl FrontEnd {
     }
 
     fn add_fault(&mut self, node: NodeId, fault: Fault, now: Instant) -> Result<FaultStatus, String> {
-        let nodes = NodeId::all(self.config.replicas_len);
+        let nodes = self.config.membership.nodes();
         for named in [Some(node), fault.peer].into_iter().flatten() {
             if !nodes.contains(&named) {
                 let known = nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ");
                 return Err(format!("this cluster has no {named}; its nodes are {known}"));
             }
         }
-        fault.check(node)?;
+        fault.check(node, self.config.me)?;
         if self.faults.entries.len() >= FAULTS_LEN_MAX {
             let over = self.faults.entries.values().find(|entry| entry.status.state != FaultState::Active);
             let Some(over) = over.map(|entry| entry.status.id) else {
@@ -136,7 +136,7 @@ impl FrontEnd {
 
     fn control(&mut self, node: NodeId, message: Message) {
         let output = match node {
-            NodeId::FrontEnd => Output::Inject(message),
+            _ if node == self.config.me => Output::Inject(message),
             _ => Output::Transmit { to: Recipients::One(node), message },
         };
         self.outputs.push_back(output);
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use crate::protocol::client_message::ServerMessage;
     use crate::protocol::front_end::FrontEndConfig;
-    use crate::protocol::id::ReplicaId;
+    use crate::protocol::id::{Membership, ReplicaId};
     use crate::protocol::limits::REQUEST_TIMEOUT;
     use crate::protocol::policy::SuspicionPolicy;
     use crate::protocol::quorum::Tolerance;
@@ -167,7 +167,9 @@ mod tests {
     fn front_end(allow_faults: bool) -> FrontEnd {
         let (tolerance, suspicion) = (Tolerance::BYZANTINE, SuspicionPolicy::default());
         let config = FrontEndConfig {
-            replicas_len: 3,
+            me: NodeId::FRONT_END,
+            process: 1,
+            membership: Membership::of(3),
             tolerance,
             request_timeout: REQUEST_TIMEOUT,
             suspicion,

@@ -268,7 +268,8 @@ impl FrontEnd {
             record.replies[replica.index()].is_none()
                 && self.judging.is_awaited(*replica, sequence, &self.heartbeats, now)
         };
-        let missing: Vec<ReplicaId> = ReplicaId::first(self.config.replicas_len).filter(is_missing).collect();
+        let missing: Vec<ReplicaId> =
+            ReplicaId::first(self.config.membership.replicas_len).filter(is_missing).collect();
         for replica in &missing {
             let incarnation = self.incarnation(*replica);
             let charge = Charge { replica: *replica, incarnation, sequence };
@@ -304,7 +305,7 @@ impl FrontEnd {
         if charge.incarnation < votes.charge.incarnation {
             return;
         }
-        if let Some(voters) = votes.count(voter, agree, self.config.replicas_len) {
+        if let Some(voters) = votes.count(voter, agree, self.config.membership.replicas_len) {
             let heartbeat = self.heartbeats.get(&NodeId::ReplicaManager(charge.replica));
             let process = heartbeat.map_or(0, |(progress, _)| progress.process);
             // A manager that lives has the votes as well, and brings its replica back itself.

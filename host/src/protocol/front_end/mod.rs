@@ -23,7 +23,7 @@ use super::checkpoint::{Certifier, Verdict};
 use super::client_message::{ClientMessage, ServerBody, ServerMessage};
 use super::event::Event;
 use super::event_log::EventLog;
-use super::id::{ClientId, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
+use super::id::{ClientId, Membership, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
 use super::ledger::{Asked, Conclusion, Ledger, ReplyRecord};
 use super::limits::{EVENTS_LEN_MAX, LEDGER_LEN_MAX, PENDING_LEN_MAX, SHADOW_REPLIES_LEN_MAX};
 use super::message::{Certificate, Command, Message, Progress, Reply, Response};
@@ -55,8 +55,12 @@ pub struct ConnectionId(pub u64);
 /// What a front end has to know of its cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct FrontEndConfig {
-    /// How many replicas there are.
-    pub replicas_len: usize,
+    /// Which front end it is.
+    pub me: NodeId,
+    /// What the system calls its process.
+    pub process: u32,
+    /// Who belongs to the cluster.
+    pub membership: Membership,
     /// What they must tolerate.
     pub tolerance: Tolerance,
     /// How long a request may wait for its answer.
@@ -93,6 +97,8 @@ pub struct FrontEnd {
     checkpoints_len: u64,
     ready: bool,
     opening: Opening,
+    /// When the other front ends are told that this one is up.
+    progress_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
@@ -139,10 +145,10 @@ impl FrontEnd {
             clients: BTreeMap::new(),
             pending: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            ledger: Ledger::new(config.replicas_len),
+            ledger: Ledger::new(config.membership.replicas_len),
             heartbeats: BTreeMap::new(),
-            judging: Judging::new(config.replicas_len, config.suspicion),
-            certifier: Certifier::new(config.tolerance.quorum(), config.replicas_len),
+            judging: Judging::new(config.membership.replicas_len, config.suspicion),
+            certifier: Certifier::new(config.tolerance.quorum(), config.membership.replicas_len),
             events: EventLog::default(),
             faults: FaultBoard::default(),
             swaps: SwapBoard::default(),
@@ -151,6 +157,7 @@ impl FrontEnd {
             checkpoints_len: 0,
             ready: false,
             opening: Opening::Alone,
+            progress_at: None,
             outputs: VecDeque::new(),
         };
         front_end.begin();
@@ -238,13 +245,15 @@ impl FrontEnd {
             self.on_request_timeout(id, now);
         }
         self.on_opening_timeout(now);
+        self.on_progress_timeout(now);
         self.suspect_silent(now);
     }
 
     /// The next deadline and what it is for.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let request = self.deadlines.first().map(|(deadline, _)| (*deadline, "request"));
-        earliest(earliest(request, self.opening_timeout()), self.judging.poll_timeout())
+        let progress = self.progress_at.map(|at| (at, "progress"));
+        [self.opening_timeout(), progress, self.judging.poll_timeout()].into_iter().fold(request, earliest)
     }
 
     /// Drain to `None` after every `handle_*`, before the next one.
@@ -325,7 +334,10 @@ impl FrontEnd {
     }
 
     fn on_reply(&mut self, replica: ReplicaId, reply: Reply, now: Instant) {
-        let Reply { sequence, incarnation, response } = reply;
+        let Reply { sequence, origin, incarnation, response } = reply;
+        if origin != self.config.me {
+            return self.ignored(NodeId::ReplicaManager(replica), "reply", "to a request of another front end");
+        }
         self.heard_from(NodeId::ReplicaManager(replica), sequence, now);
         self.repeat_void(replica, sequence);
         match self.ledger.add_reply(sequence, replica, incarnation, response, now) {
@@ -377,7 +389,7 @@ impl FrontEnd {
 
     /// Logs an event, and keeps it for clients who ask.
     fn event(&mut self, event: Event, now: Instant) {
-        self.events.push(NodeId::FrontEnd, now, event.clone());
+        self.events.push(self.config.me, now, event.clone());
         self.outputs.push_back(Output::Event(event));
     }
 

@@ -46,7 +46,7 @@ impl FrontEnd {
             return;
         }
         let heard_len = self.managers_heard_len();
-        if heard_len == self.config.replicas_len {
+        if heard_len == self.config.membership.replicas_len {
             self.open(now);
         } else if heard_len >= self.config.tolerance.quorum() && self.opening == Opening::Alone {
             self.opening = Opening::Expecting(now + OTHERS_WITHIN);

@@ -19,9 +19,7 @@ impl FrontEnd {
             *at = now;
         }
         let last = Some(self.incarnation(replica)).filter(|last| *last > Incarnation(0));
-        let recorded = self.ledger.range().map_or(SequenceNumber(0), |(_, last)| last);
-        let told = self.heartbeats.values().map(|(progress, _)| progress.delivered);
-        let ordered = told.fold(recorded, SequenceNumber::max);
+        let ordered = self.ordered();
         self.transmit(Recipients::One(node), Message::Joined { last, ordered });
         self.on_shadow_gone(replica, now);
         self.repeat_suspicions(replica);

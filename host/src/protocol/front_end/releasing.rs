@@ -133,7 +133,7 @@ impl FrontEnd {
                     Opening::Open => "the sequencer did not answer".to_owned(),
                     _ => format!(
                         "of {} replica managers {} have been heard of, and {} have to be before a request is ordered",
-                        self.config.replicas_len,
+                        self.config.membership.replicas_len,
                         self.managers_heard_len(),
                         self.config.tolerance.quorum()
                     ),

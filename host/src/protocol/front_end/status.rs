@@ -6,11 +6,12 @@ use super::FrontEnd;
 use super::releasing::is_void;
 use crate::protocol::client_message::{ClusterStatus, NodeState, NodeStatus, PastOrder, WhyAnswer};
 use crate::protocol::event::Event;
-use crate::protocol::id::{NodeId, SequenceNumber};
+use crate::protocol::id::{Incarnation, NodeId, SequenceNumber};
 use crate::protocol::ledger::{Conclusion, Record};
-use crate::protocol::limits::{HISTORY_PIECE_LEN_MAX, SILENT_AFTER};
-use crate::protocol::message::{Phase, Progress};
+use crate::protocol::limits::{HISTORY_PIECE_LEN_MAX, PROGRESS_INTERVAL, SILENT_AFTER};
+use crate::protocol::message::{Message, Phase, Progress};
 use crate::protocol::quorum::Tolerance;
+use crate::protocol::recipients::Recipients;
 use crate::protocol::time::Instant;
 
 impl FrontEnd {
@@ -20,6 +21,10 @@ impl FrontEnd {
             progress.incarnation = progress.incarnation.max(earlier.incarnation);
         }
         let earlier = self.heartbeats.insert(from, (progress, now));
+        let is_new_process = earlier.is_some_and(|(earlier, _)| earlier.process != progress.process);
+        if from.is_front_end() && is_new_process {
+            self.renew_faults(from, now);
+        }
         let standing = |progress: Progress| (progress.incarnation, progress.phase);
         if let NodeId::ReplicaManager(replica) = from {
             let is_news = earlier.is_none_or(|(earlier, _)| standing(earlier) != standing(progress));
@@ -35,13 +40,34 @@ impl FrontEnd {
             self.await_who_stands_before(replica, &progress, now);
             self.check_opening(now);
         }
-        // Every node but this one.
-        let is_voting = |(progress, _): &(Progress, Instant)| progress.phase == Phase::Voting;
-        let all_others = NodeId::all(self.config.replicas_len).len() - 1;
-        if !self.ready && self.heartbeats.len() == all_others && self.heartbeats.values().all(is_voting) {
+        // Clients can be served while another front end is down.
+        let mut others = self.heartbeats.iter().filter(|(node, _)| !node.is_front_end());
+        let are_heard = others.clone().count() == 1 + self.config.membership.replicas_len;
+        if !self.ready && are_heard && others.all(|(_, (progress, _))| progress.phase == Phase::Voting) {
             self.ready = true;
             self.event(Event::Ready, now);
         }
+    }
+
+    /// Tells the other front ends, if there are any, that this one is up.
+    pub(super) fn on_progress_timeout(&mut self, now: Instant) {
+        let is_due = self.progress_at.is_none_or(|at| at <= now);
+        if is_due && self.config.membership.front_ends_len > 1 {
+            self.progress_at = Some(now + PROGRESS_INTERVAL);
+            self.transmit(Recipients::FrontEnds, Message::Progress(self.own_progress()));
+        }
+    }
+
+    fn own_progress(&self) -> Progress {
+        let last = self.ordered();
+        let (incarnation, process) = (Incarnation::default(), self.config.process);
+        Progress { incarnation, phase: Phase::Voting, delivered: last, executed: last, module: None, process }
+    }
+
+    /// The highest place that is known here to be ordered.
+    pub(super) fn ordered(&self) -> SequenceNumber {
+        let recorded = self.ledger.range().map_or(SequenceNumber(0), |(_, last)| last);
+        self.heartbeats.values().map(|(progress, _)| progress.delivered).fold(recorded, SequenceNumber::max)
     }
 
     /// What a node has said shows how far it is, sooner than its next heartbeat does.
@@ -55,10 +81,11 @@ impl FrontEnd {
 
     pub(super) fn status(&self, now: Instant) -> ClusterStatus {
         let node_status = |node: NodeId| {
-            if node == NodeId::FrontEnd {
+            if node == self.config.me {
                 let last_seen = Some(Duration::ZERO);
                 let (wrong_len, is_suspected) = (0, false);
-                return NodeStatus { node, state: NodeState::Up, progress: None, last_seen, wrong_len, is_suspected };
+                let progress = Some(self.own_progress());
+                return NodeStatus { node, state: NodeState::Up, progress, last_seen, wrong_len, is_suspected };
             }
             let heartbeat = self.heartbeats.get(&node);
             let last_seen = heartbeat.map(|(_, at)| now.since(*at));
@@ -73,7 +100,7 @@ impl FrontEnd {
             NodeStatus { node, state, progress, last_seen, wrong_len, is_suspected }
         };
         let Tolerance { wrong, crashed } = self.config.tolerance;
-        let nodes = NodeId::all(self.config.replicas_len).into_iter().map(node_status).collect();
+        let nodes = self.config.membership.nodes().into_iter().map(node_status).collect();
         ClusterStatus { wrong, crashed, nodes }
     }
 

@@ -68,7 +68,7 @@ impl FrontEnd {
         shadow_len: u64,
         now: Instant,
     ) -> Result<Option<SwapStatus>, String> {
-        if replica.index() >= self.config.replicas_len {
+        if replica.index() >= self.config.membership.replicas_len {
             return Err(format!("this cluster has no {replica}; `dsms ps` lists its nodes"));
         }
         let heartbeat = self.heartbeats.get(&NodeId::ReplicaManager(replica));

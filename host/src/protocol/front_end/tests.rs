@@ -7,6 +7,7 @@ use crate::protocol::id::Incarnation;
 use crate::protocol::limits::{IN_FLIGHT_LEN_MAX, REQUEST_TIMEOUT, SILENT_AFTER};
 use crate::protocol::message::{Charge, Phase};
 
+mod front_ends;
 mod history;
 mod opening;
 mod restarts;
@@ -33,7 +34,9 @@ const PROGRESS: Progress = Progress {
 impl Bench {
     fn config(tolerance: Tolerance) -> FrontEndConfig {
         FrontEndConfig {
-            replicas_len: tolerance.replicas_len_min(),
+            me: NodeId::FRONT_END,
+            process: 1,
+            membership: Membership::of(tolerance.replicas_len_min()),
             tolerance,
             request_timeout: REQUEST_TIMEOUT,
             suspicion: SuspicionPolicy::default(),
@@ -46,7 +49,7 @@ impl Bench {
         let config = Bench::config(tolerance);
         let mut bench = Bench { front_end: FrontEnd::new(config), now: Instant(1_000_000) };
         assert_eq!(bench.drain(), ["join"], "it asks the managers how they stand");
-        for replica in ReplicaId::first(config.replicas_len) {
+        for replica in ReplicaId::first(config.membership.replicas_len) {
             bench.progress(replica.number(), 1, Phase::Voting);
         }
         bench.client(CONNECTION, ClientMessage::Hello { client: ClientId(7) });
@@ -74,7 +77,8 @@ impl Bench {
 
     fn reply(&mut self, replica: u8, sequence: u64, response: Response) {
         let replica = NodeId::ReplicaManager(ReplicaId::new(replica).unwrap());
-        let reply = Reply { sequence: SequenceNumber(sequence), incarnation: Incarnation(1), response };
+        let (sequence, origin) = (SequenceNumber(sequence), NodeId::FRONT_END);
+        let reply = Reply { sequence, origin, incarnation: Incarnation(1), response };
         self.front_end.handle_message(replica, Message::Reply(reply), self.now);
     }
 
@@ -423,7 +427,8 @@ fn a_new_process_is_told_its_last_life_and_how_far_the_order_is() {
 fn only_a_replica_replies_and_only_the_sequencer_orders() {
     let mut bench = Bench::new(Tolerance::BYZANTINE);
     bench.request(1);
-    let reply = Reply { sequence: SequenceNumber(1), incarnation: Incarnation(1), response: executed(1, 5) };
+    let (sequence, origin) = (SequenceNumber(1), NodeId::FRONT_END);
+    let reply = Reply { sequence, origin, incarnation: Incarnation(1), response: executed(1, 5) };
     bench.front_end.handle_message(NodeId::Sequencer, Message::Reply(reply), bench.now);
     let id = RequestId { client: ClientId(7), number: RequestNumber(1) };
     let sequenced = Message::Sequenced { id, sequence: SequenceNumber(1) };
@@ -446,7 +451,8 @@ fn who_wants_a_checkpoint_while_one_is_taken_gets_another_one_after_it() {
     bench.front_end.handle_message(NodeId::Sequencer, sequenced, bench.now);
     let response = Response::StateDigest(Digest::of_bytes(b"state"));
     for number in 1..=3 {
-        let reply = Reply { sequence: SequenceNumber(1), incarnation: Incarnation(1), response: response.clone() };
+        let (sequence, origin) = (SequenceNumber(1), NodeId::FRONT_END);
+        let reply = Reply { sequence, origin, incarnation: Incarnation(1), response: response.clone() };
         bench.front_end.handle_message(from(number), Message::Reply(reply), bench.now);
     }
     assert_eq!(bench.drain(), ["submit"], "who asked meanwhile may have been too late for the first");
@@ -461,7 +467,8 @@ fn a_barrier_that_is_still_waited_for_ends_when_its_replica_is_not_waited_for_an
     bench.front_end.handle_message(NodeId::Sequencer, sequenced, bench.now);
     for number in 1..=2 {
         let response = Response::StateDigest(Digest::of_bytes(b"state"));
-        let reply = Reply { sequence: SequenceNumber(1), incarnation: Incarnation(1), response };
+        let (sequence, origin) = (SequenceNumber(1), NodeId::FRONT_END);
+        let reply = Reply { sequence, origin, incarnation: Incarnation(1), response };
         let from = NodeId::ReplicaManager(ReplicaId::new(number).unwrap());
         bench.front_end.handle_message(from, Message::Reply(reply), bench.now);
     }

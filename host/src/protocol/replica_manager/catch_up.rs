@@ -118,7 +118,7 @@ impl ReplicaManager {
     fn peers(&self, now: Instant) -> VecDeque<ReplicaId> {
         let lively = self.watch.lively(now);
         let mut peers: Vec<ReplicaId> =
-            ReplicaId::first(self.config.replicas_len).filter(|peer| *peer != self.config.replica).collect();
+            ReplicaId::first(self.config.membership.replicas_len).filter(|peer| *peer != self.config.replica).collect();
         peers.sort_by_key(|peer| lively.iter().position(|other| other == peer).unwrap_or(usize::MAX));
         peers.into()
     }

@@ -368,7 +368,8 @@ impl ReplicaManager {
     }
 
     pub(super) fn transmit_reply(&mut self, order: Order, response: Response) {
-        let reply = Reply { sequence: order.sequence, incarnation: self.incarnation, response };
-        self.transmit(Recipients::One(order.origin), Message::Reply(reply));
+        let Order { sequence, origin, .. } = order;
+        let reply = Reply { sequence, origin, incarnation: self.incarnation, response };
+        self.transmit(Recipients::One(origin), Message::Reply(reply));
     }
 }

@@ -23,7 +23,7 @@ use super::checkpoint::{Certifier, Checkpoint, ClientTables};
 use super::crash_votes::Watch;
 use super::event::Event;
 use super::hold_back::HoldBack;
-use super::id::{Incarnation, NodeId, ReplicaId, Round, SequenceNumber};
+use super::id::{Incarnation, Membership, NodeId, ReplicaId, Round, SequenceNumber};
 use super::ladder::Ladder;
 use super::limits::{
     ABSENCE_MIN, CERTIFICATES_LEN_MAX, HOLD_BACK_LEN_MAX, LOG_LEN_MAX, PROGRESS_INTERVAL, RUNS_LEN_MAX, STABLE_LEN_MAX,
@@ -58,8 +58,8 @@ use swapping::Swap;
 pub struct ReplicaManagerConfig {
     /// Which replica it manages.
     pub replica: ReplicaId,
-    /// How many there are.
-    pub replicas_len: usize,
+    /// Who belongs to the cluster.
+    pub membership: Membership,
     /// What they must tolerate.
     pub tolerance: Tolerance,
     /// The digests of its modules: the first one, then its spares. At least one.
@@ -95,8 +95,10 @@ pub struct ReplicaManager {
     candidates: BTreeMap<SequenceNumber, Checkpoint>,
     /// The recovered replica has been compared with the others at no checkpoint yet.
     is_unverified: bool,
-    /// When the front end is told again what this manager waits for, if it does.
+    /// When it is told again what this manager waits for, if it does.
     ask_again_at: Instant,
+    /// How often a checkpoint was asked for: each time of another front end.
+    wanted_len: usize,
     fetch: Option<Fetch>,
     /// The checkpoint that another manager is fetching, encoded.
     served: Option<(SequenceNumber, Vec<u8>)>,
@@ -217,7 +219,8 @@ impl ReplicaManager {
     /// A replica manager that begins its process's life, with what an earlier one has left: with its first time-out, which is due at once,
     /// it asks the others who it was, and what it has missed.
     pub fn new(config: ReplicaManagerConfig, recovered: Recovered, now: Instant) -> ReplicaManager {
-        let ReplicaManagerConfig { replica, replicas_len, tolerance, previous, suspicion, recovery, .. } = config;
+        let ReplicaManagerConfig { replica, membership, tolerance, previous, suspicion, recovery, .. } = config;
+        let replicas_len = membership.replicas_len;
         let Recovered { incarnation, log, stable } = recovered;
         let ladder = Ladder::new(recovery, config.modules.len());
         ReplicaManager {
@@ -234,6 +237,7 @@ impl ReplicaManager {
             candidates: BTreeMap::new(),
             is_unverified: false,
             ask_again_at: now,
+            wanted_len: 0,
             fetch: None,
             served: None,
             ladder,
@@ -256,12 +260,12 @@ impl ReplicaManager {
             (NodeId::Sequencer, Message::Order(order)) => self.on_order(order, now),
             (NodeId::Sequencer, Message::Progress(progress)) => self.on_sequencer_progress(&progress, now),
             (NodeId::Sequencer, Message::FetchEnd { round, ordered }) => self.on_fetch_end(round, ordered, now),
-            (NodeId::FrontEnd, Message::Accuse(charge)) => self.on_accuse(charge, now),
-            (NodeId::FrontEnd, Message::Suspect(charge)) => self.on_suspect(charge, now),
-            (NodeId::FrontEnd, Message::Swap { swap, candidate }) => self.on_swap(swap, candidate, now),
-            (NodeId::FrontEnd, Message::Promote { swap }) => self.on_promote(swap, now),
-            (NodeId::FrontEnd, Message::EndSwap { swap }) => self.on_end_swap(swap),
-            (NodeId::FrontEnd, Message::Void { sequence }) => {
+            (NodeId::FrontEnd(_), Message::Accuse(charge)) => self.on_accuse(charge, now),
+            (NodeId::FrontEnd(_), Message::Suspect(charge)) => self.on_suspect(charge, now),
+            (NodeId::FrontEnd(_), Message::Swap { swap, candidate }) => self.on_swap(from, swap, candidate, now),
+            (NodeId::FrontEnd(_), Message::Promote { swap }) => self.on_promote(swap, now),
+            (NodeId::FrontEnd(_), Message::EndSwap { swap }) => self.on_end_swap(swap),
+            (NodeId::FrontEnd(_), Message::Void { sequence }) => {
                 self.transmit(Recipients::ReplicaManagers, Message::Void { sequence });
                 self.on_void(sequence, now);
             }
@@ -274,8 +278,8 @@ impl ReplicaManager {
                 self.on_checkpoint_vote(peer, sequence, digest, now);
             }
             (NodeId::ReplicaManager(peer), Message::Join) => self.on_join(peer),
-            (NodeId::FrontEnd, Message::Join) => self.announce(now),
-            (NodeId::FrontEnd | NodeId::ReplicaManager(_), Message::Joined { last, ordered }) => {
+            (NodeId::FrontEnd(_), Message::Join) => self.announce(now),
+            (NodeId::FrontEnd(_) | NodeId::ReplicaManager(_), Message::Joined { last, ordered }) => {
                 self.on_joined(from, last, ordered, now);
             }
             (NodeId::ReplicaManager(peer), Message::FetchLog { after }) => self.on_fetch_log(peer, after),
@@ -404,11 +408,11 @@ impl ReplicaManager {
         self.transmit(Recipients::One(NodeId::ReplicaManager(peer)), message);
     }
 
-    /// Logs an event here, and tells the front end, which keeps the events of all.
+    /// Logs an event here, and tells the front ends, which keep the events of all.
     fn event(&mut self, event: Event, now: Instant) {
         self.outputs.push_back(Output::Event(event.clone()));
         let message = Message::Event { at: now, event: Box::new(event) };
-        self.transmit(Recipients::One(NodeId::FrontEnd), message);
+        self.transmit(Recipients::FrontEnds, message);
     }
 
     fn ignored(&mut self, from: NodeId, message: &str, reason: &str) {

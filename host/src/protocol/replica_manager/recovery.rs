@@ -148,7 +148,7 @@ impl ReplicaManager {
         let me = NodeId::ReplicaManager(self.config.replica);
         let is_asked =
             |node: &NodeId| *node != me && Recipients::Watchers.include(*node) && !answers.contains_key(node);
-        for node in NodeId::all(self.config.replicas_len).into_iter().filter(is_asked).collect::<Vec<_>>() {
+        for node in self.config.membership.nodes().into_iter().filter(is_asked).collect::<Vec<_>>() {
             self.transmit(Recipients::One(node), Message::Join);
         }
     }
@@ -157,16 +157,19 @@ impl ReplicaManager {
         if self.asked_in.is_none() {
             self.ordered = self.ordered.max(ordered);
         }
-        let replicas_len = self.config.replicas_len;
+        let replicas_len = self.config.membership.replicas_len;
         let Joining { answers } = &mut self.life else { return };
         answers.insert(from, last);
         let knows = |node: &NodeId| matches!(answers.get(node), Some(Some(_)));
         let knowing_len = answers.keys().filter(|node| node.replica().is_some() && knows(node)).count();
-        // The front end hears of every life. Without it a majority has: this manager is one of them. When all have answered there is
-        // nothing to wait for: at the beginning of a cluster nobody has heard of anybody.
-        let all_others = replicas_len;
-        let is_known =
-            knows(&NodeId::FrontEnd) || knowing_len + 1 >= majority(replicas_len) || answers.len() == all_others;
+        // A front end hears of every life, but one may be cut off from here, so all of them are asked. Without them a majority of managers
+        // has heard of it: this one is among them. When all have answered there is nothing to wait for: at the beginning of a cluster
+        // nobody has heard of anybody.
+        let membership = self.config.membership;
+        let all_others = replicas_len - 1 + membership.front_ends_len;
+        let is_known = membership.front_ends().all(|front_end| knows(&front_end))
+            || knowing_len + 1 >= majority(replicas_len)
+            || answers.len() == all_others;
         if !is_known {
             return;
         }
@@ -346,7 +349,10 @@ impl ReplicaManager {
 
     fn want_checkpoint(&mut self, now: Instant) {
         self.ask_again_at = now + ASK_AGAIN_AFTER;
-        self.transmit(Recipients::One(NodeId::FrontEnd), Message::WantCheckpoint);
+        let membership = self.config.membership;
+        let asked = membership.front_ends().nth(self.wanted_len % membership.front_ends_len);
+        self.wanted_len += 1;
+        self.transmit(Recipients::One(asked.expect("a cluster has a front end")), Message::WantCheckpoint);
     }
 
     /// Says again what somebody has to know for this replica to go on.

@@ -28,6 +28,8 @@ use crate::protocol::time::Instant;
 #[derive(Debug)]
 pub(super) struct Swap {
     id: SwapId,
+    /// The front end that asked for it, which compares the outcomes at its own requests.
+    asked_by: NodeId,
     shadow: Shadow,
     /// How often the shadow was started. One that is too slow for the log is started again and again.
     starts: u32,
@@ -50,17 +52,27 @@ enum Shadow {
 }
 
 impl ReplicaManager {
-    /// The front end asks for another module.
-    pub(super) fn on_swap(&mut self, id: SwapId, candidate: Candidate, now: Instant) {
-        if self.swap.as_ref().is_some_and(|swap| swap.id >= id) {
-            return;
+    /// A front end asks for another module.
+    pub(super) fn on_swap(&mut self, asked_by: NodeId, id: SwapId, candidate: Candidate, now: Instant) {
+        if let Some(swap) = &self.swap {
+            let (earlier, of) = (swap.id, swap.asked_by);
+            if earlier >= id && of == asked_by {
+                return;
+            }
+            if earlier >= id {
+                let words = format!("another swap of this replica is under way, which {of} was asked for");
+                return self.tell_swap(asked_by, id, Stage::Failed(words));
+            }
+            if of != asked_by {
+                self.tell_swap(of, earlier, Stage::Failed(format!("{asked_by} was asked for another one meanwhile")));
+            }
         }
         self.stop_shadow();
         let shadow = match candidate {
             Candidate::Previous => {
                 let Some(module) = self.previous else {
                     let words = "no module was replaced in this replica, so there is none to go back to";
-                    return self.report_swap(id, Stage::Failed(words.to_owned()));
+                    return self.tell_swap(asked_by, id, Stage::Failed(words.to_owned()));
                 };
                 Shadow::Importing { module, begun: None }
             }
@@ -71,7 +83,7 @@ impl ReplicaManager {
                         "this replica has had {MODULES_LEN_MAX} modules and keeps them all; end its process, which `dsms ps` names: the \
                          next one begins with those of the configuration"
                     );
-                    return self.report_swap(id, Stage::Failed(words));
+                    return self.tell_swap(asked_by, id, Stage::Failed(words));
                 }
                 None => {
                     self.outputs.push_back(Output::Load { swap: id, path, digest });
@@ -80,8 +92,8 @@ impl ReplicaManager {
             },
         };
         let stage = if matches!(shadow, Shadow::Loading) { Stage::Loading } else { Stage::Importing };
-        self.swap = Some(Swap { id, shadow, starts: 0, is_right: false });
-        self.report_swap(id, stage);
+        self.swap = Some(Swap { id, asked_by, shadow, starts: 0, is_right: false });
+        self.report_swap(stage);
         self.run_shadow(now);
     }
 
@@ -97,7 +109,7 @@ impl ReplicaManager {
         match loaded {
             Ok(_) => {
                 swap.shadow = Shadow::Importing { module, begun: None };
-                self.report_swap(id, Stage::Importing);
+                self.report_swap(Stage::Importing);
                 self.run_shadow(now);
             }
             Err(words) => self.fail_swap(words, now),
@@ -135,7 +147,8 @@ impl ReplicaManager {
                     execution.tables.sessions.record(order.id, order.sequence, outcome.clone());
                     let response = Response::Executed { first: order.sequence, outcome };
                     let message = Message::ShadowReply { swap: id, sequence: order.sequence, response };
-                    self.transmit(Recipients::One(NodeId::FrontEnd), message);
+                    let asked_by = swap.asked_by;
+                    self.transmit(Recipients::One(asked_by), message);
                 }
                 Ok(Executed { outcome: None, .. }) => {}
                 Err(fault) => return self.fail_swap(format!("it failed at #{}: {fault}", order.sequence), now),
@@ -155,7 +168,7 @@ impl ReplicaManager {
     /// The front end gives the swap up. If the shadow has taken over already, that was reported before.
     pub(super) fn on_end_swap(&mut self, id: SwapId) {
         if self.swap.as_ref().is_some_and(|swap| swap.id == id) {
-            self.report_swap(id, Stage::Failed("it was given up before it took over".to_owned()));
+            self.report_swap(Stage::Failed("it was given up before it took over".to_owned()));
             self.stop_shadow();
         }
     }
@@ -228,8 +241,7 @@ impl ReplicaManager {
     fn restart_shadow(&mut self, module: usize, now: Instant) {
         let swap = self.swap.as_mut().expect("the caller has seen it");
         swap.shadow = Shadow::Importing { module, begun: None };
-        let id = swap.id;
-        self.report_swap(id, Stage::Importing);
+        self.report_swap(Stage::Importing);
         self.start_shadow(module, now);
     }
 
@@ -243,7 +255,8 @@ impl ReplicaManager {
         if !can_begin {
             return;
         }
-        let Some(Swap { id, shadow: Shadow::Following { module, mut execution }, .. }) = self.swap.take() else {
+        let Some(Swap { id, asked_by, shadow: Shadow::Following { module, mut execution }, .. }) = self.swap.take()
+        else {
             return;
         };
         let previous = self.ladder.promote(module);
@@ -258,16 +271,17 @@ impl ReplicaManager {
         self.outputs.push_back(Output::Promote { swap: id, incarnation });
         let (module, previous) = (self.config.modules[module], self.config.modules[previous]);
         self.event(Event::Swapped { replica, incarnation, sequence, module, previous }, now);
-        self.report_swap(id, Stage::Promoted { incarnation, sequence });
+        self.tell_swap(asked_by, id, Stage::Promoted { incarnation, sequence });
         self.start_runs();
         self.check_caught_up(now);
     }
 
     fn fail_swap(&mut self, reason: String, now: Instant) {
-        let Some(swap) = &self.swap else { return };
-        let id = swap.id;
+        if self.swap.is_none() {
+            return;
+        }
         self.event(Event::SwapFailed { replica: self.config.replica, reason: reason.clone() }, now);
-        self.report_swap(id, Stage::Failed(reason));
+        self.report_swap(Stage::Failed(reason));
         self.stop_shadow();
     }
 
@@ -278,12 +292,19 @@ impl ReplicaManager {
     }
 
     fn report_following(&mut self) {
-        let Some(Swap { id, shadow: Shadow::Following { execution, .. }, .. }) = &self.swap else { return };
-        let (id, executed, target) = (*id, execution.executed, self.execution.executed);
-        self.report_swap(id, Stage::Following { executed, target });
+        let Some(Swap { shadow: Shadow::Following { execution, .. }, .. }) = &self.swap else { return };
+        let (executed, target) = (execution.executed, self.execution.executed);
+        self.report_swap(Stage::Following { executed, target });
     }
 
-    fn report_swap(&mut self, swap: SwapId, stage: Stage) {
-        self.transmit(Recipients::One(NodeId::FrontEnd), Message::SwapReport { swap, stage });
+    /// Tells how far the swap is that is under way.
+    fn report_swap(&mut self, stage: Stage) {
+        if let Some(Swap { id, asked_by, .. }) = &self.swap {
+            self.tell_swap(*asked_by, *id, stage);
+        }
+    }
+
+    fn tell_swap(&mut self, front_end: NodeId, swap: SwapId, stage: Stage) {
+        self.transmit(Recipients::One(front_end), Message::SwapReport { swap, stage });
     }
 }

@@ -8,6 +8,7 @@ use crate::protocol::limits::{DELIVERED_LEN_MAX, FETCH_TIMEOUT, HOLD_BACK_LEN_MA
 use crate::protocol::message::{Charge, Command, Response};
 
 mod durable;
+mod front_ends;
 mod lives;
 mod restarts;
 mod swaps;
@@ -47,7 +48,7 @@ fn order(sequence: u64, number: u64) -> Order {
     Order {
         sequence: SequenceNumber(sequence),
         time_ms: 0,
-        origin: NodeId::FrontEnd,
+        origin: NodeId::FRONT_END,
         id: RequestId { client: ClientId(1), number: RequestNumber(number) },
         command: Command::Request(request),
     }
@@ -65,9 +66,13 @@ impl Bench {
 
     /// The same, with what an earlier process has left.
     fn recovered(modules_len: u8, recovered: Recovered) -> Bench {
+        Bench::of(Membership::of(3), modules_len, recovered)
+    }
+
+    fn of(membership: Membership, modules_len: u8, recovered: Recovered) -> Bench {
         let config = ReplicaManagerConfig {
             replica: replica(1),
-            replicas_len: 3,
+            membership,
             tolerance: Tolerance::BYZANTINE,
             modules: (0..modules_len).map(|module| Digest::of_bytes(&[module])).collect(),
             previous: None,
@@ -109,7 +114,7 @@ impl Bench {
 
     fn joined(&mut self, incarnation: u32, ordered: u64) {
         let joined = Message::Joined { last: Some(Incarnation(incarnation)), ordered: SequenceNumber(ordered) };
-        self.receive(NodeId::FrontEnd, joined);
+        self.receive(NodeId::FRONT_END, joined);
     }
 
     fn deliver(&mut self, order: Order) {
@@ -201,7 +206,7 @@ impl Bench {
     fn accuse(&mut self, incarnation: u32, sequence: u64) {
         let charge =
             Charge { replica: replica(1), incarnation: Incarnation(incarnation), sequence: SequenceNumber(sequence) };
-        self.receive(NodeId::FrontEnd, Message::Accuse(charge));
+        self.receive(NodeId::FRONT_END, Message::Accuse(charge));
     }
 
     fn checkpoint_vote(&mut self, voter: u8, sequence: u64, digest: Digest) {

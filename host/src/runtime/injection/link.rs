@@ -87,13 +87,17 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
+    use super::super::FaultKey;
     use super::*;
     use crate::protocol::fault::{Fault, FaultId};
 
     const NOW: Instant = Instant(1_000_000);
 
     fn links(faults: &[Fault]) -> Links {
-        let triggers = faults.iter().map(|fault| Trigger::new(FaultId(1), fault.clone(), NOW)).collect();
+        let triggers = faults
+            .iter()
+            .map(|fault| Trigger::new(FaultKey { asked: NodeId::FRONT_END, id: FaultId(1) }, fault.clone(), NOW))
+            .collect();
         Links { triggers, ..Links::default() }
     }
 
@@ -102,11 +106,11 @@ mod tests {
         let fault = |kind| Fault { peer: Some(NodeId::Sequencer), ..Fault::of(kind) };
         let send = |kind, to| links(&[fault(kind)]).send(to, b"x", NOW);
         assert_eq!(send(FaultKind::Loss, NodeId::Sequencer), 0);
-        assert_eq!(send(FaultKind::Loss, NodeId::FrontEnd), 1, "another link");
+        assert_eq!(send(FaultKind::Loss, NodeId::FRONT_END), 1, "another link");
         assert_eq!(send(FaultKind::Duplicate, NodeId::Sequencer), 2);
         assert_eq!(send(FaultKind::Cut, NodeId::Sequencer), 0);
         assert!(!links(&[fault(FaultKind::Cut)]).receive(NodeId::Sequencer, NOW));
-        assert!(links(&[fault(FaultKind::Cut)]).receive(NodeId::FrontEnd, NOW));
+        assert!(links(&[fault(FaultKind::Cut)]).receive(NodeId::FRONT_END, NOW));
         assert!(links(&[fault(FaultKind::Loss)]).receive(NodeId::Sequencer, NOW), "loss is the sender's");
     }
 
@@ -114,19 +118,19 @@ mod tests {
     fn a_late_datagram_goes_out_when_its_time_has_come() {
         let late = Duration::from_millis(20);
         let mut links = links(&[Fault::of(FaultKind::Delay(late, Duration::ZERO)), Fault::of(FaultKind::Duplicate)]);
-        assert_eq!(links.send(NodeId::FrontEnd, b"x", NOW), 0);
+        assert_eq!(links.send(NodeId::FRONT_END, b"x", NOW), 0);
         assert_eq!(links.poll_delayed(NOW), None);
         assert_eq!(links.poll_timeout().unwrap().0, NOW + late);
-        assert_eq!(links.poll_delayed(NOW + late), Some((NodeId::FrontEnd, b"x".to_vec())));
-        assert_eq!(links.poll_delayed(NOW + late), Some((NodeId::FrontEnd, b"x".to_vec())), "and its double");
+        assert_eq!(links.poll_delayed(NOW + late), Some((NodeId::FRONT_END, b"x".to_vec())));
+        assert_eq!(links.poll_delayed(NOW + late), Some((NodeId::FRONT_END, b"x".to_vec())), "and its double");
         assert_eq!(links.poll_delayed(NOW + late), None);
     }
 
     #[test]
     fn a_reordered_datagram_is_overtaken_by_the_next() {
         let mut links = links(&[Fault { count: Some(1), ..Fault::of(FaultKind::Reorder) }]);
-        assert_eq!(links.send(NodeId::FrontEnd, b"first", NOW), 0);
-        assert_eq!(links.send(NodeId::FrontEnd, b"second", NOW), 1);
-        assert_eq!(links.poll_delayed(NOW + REORDERED_BY), Some((NodeId::FrontEnd, b"first".to_vec())));
+        assert_eq!(links.send(NodeId::FRONT_END, b"first", NOW), 0);
+        assert_eq!(links.send(NodeId::FRONT_END, b"second", NOW), 1);
+        assert_eq!(links.poll_delayed(NOW + REORDERED_BY), Some((NodeId::FRONT_END, b"first".to_vec())));
     }
 }

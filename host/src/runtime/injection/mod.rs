@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::protocol::fault::{Fault, FaultId, FaultKind};
+use crate::protocol::fault::{Fault, FaultKind};
+use crate::protocol::id::NodeId;
 use crate::protocol::limits::FAULT_REPORT_INTERVAL;
 use crate::protocol::message::Message;
 use crate::protocol::time::{Instant, earliest};
@@ -20,7 +21,7 @@ mod trigger;
 
 pub use link::Links;
 pub use module::{ASLEEP, Injected, ModuleFaults};
-pub use trigger::Trigger;
+pub use trigger::{FaultKey, Trigger};
 
 /// What a node whose process is to be stopped prints on standard output, followed by for how many milliseconds: nobody can resume
 /// itself.
@@ -41,8 +42,9 @@ pub struct Injection {
     /// Those of states that are served, and of the process.
     others: Vec<Trigger>,
     /// What was last reported of each.
-    reported: BTreeMap<FaultId, (u64, bool)>,
-    reports: VecDeque<Message>,
+    reported: BTreeMap<FaultKey, (u64, bool)>,
+    /// What is to be told to which front end.
+    reports: VecDeque<(NodeId, Message)>,
     report_at: Option<Instant>,
     ends_at: Option<Instant>,
 }
@@ -69,17 +71,17 @@ impl Injection {
         Arc::clone(&self.module)
     }
 
-    /// Takes a message in if it is about faults; otherwise gives it back.
-    pub fn take(&mut self, message: Message) -> Option<Message> {
+    /// Takes a message of a front end in if it is about faults; otherwise gives it back.
+    pub fn take(&mut self, asked: NodeId, message: Message) -> Option<Message> {
         match message {
-            Message::AddFault { id, fault } => self.add(id, *fault, self.clock.now()),
-            Message::RemoveFault { id } => self.remove(id),
+            Message::AddFault { id, fault } => self.add(FaultKey { asked, id }, *fault, self.clock.now()),
+            Message::RemoveFault { id } => self.remove(FaultKey { asked, id }),
             other => return Some(other),
         }
         None
     }
 
-    fn add(&mut self, id: FaultId, fault: Fault, now: Instant) {
+    fn add(&mut self, key: FaultKey, fault: Fault, now: Instant) {
         let refused = match fault.kind {
             _ if !self.is_allowed => Some("this node lets no faults be injected"),
             FaultKind::Pause(_) if !self.is_supervised => {
@@ -88,13 +90,13 @@ impl Injection {
             _ => None,
         };
         if let Some(words) = refused {
-            let refused = Some(words.to_owned());
-            self.reports.push_back(Message::FaultReport { id, fired: 0, is_over: true, refused });
+            let (id, refused) = (key.id, Some(words.to_owned()));
+            self.reports.push_back((key.asked, Message::FaultReport { id, fired: 0, is_over: true, refused }));
             return;
         }
         // A process that is new may be told twice.
-        self.remove(id);
-        let mut trigger = Trigger::new(id, fault, now);
+        self.remove(key);
+        let mut trigger = Trigger::new(key, fault, now);
         self.report_at = Some(now + FAULT_REPORT_INTERVAL);
         match trigger.kind() {
             kind if kind.is_of_link() => self.links.triggers.push(trigger),
@@ -111,11 +113,11 @@ impl Injection {
         }
     }
 
-    fn remove(&mut self, id: FaultId) {
-        self.links.triggers.retain(|trigger| trigger.id != id);
-        self.others.retain(|trigger| trigger.id != id);
-        self.module.change(|triggers| triggers.retain(|trigger| trigger.id != id));
-        self.reported.remove(&id);
+    fn remove(&mut self, key: FaultKey) {
+        self.links.triggers.retain(|trigger| trigger.key != key);
+        self.others.retain(|trigger| trigger.key != key);
+        self.module.change(|triggers| triggers.retain(|trigger| trigger.key != key));
+        self.reported.remove(&key);
     }
 
     /// A state is about to be served to another manager: garbles it if that was asked for.
@@ -132,8 +134,8 @@ impl Injection {
         Some(Message::State { sequence: *sequence, offset: *offset, len: *len, bytes })
     }
 
-    /// The next thing to tell the front end. Call until `None` at the end of each turn.
-    pub fn poll_report(&mut self, now: Instant) -> Option<Message> {
+    /// The next thing to tell, and which front end. Call until `None` at the end of each turn.
+    pub fn poll_report(&mut self, now: Instant) -> Option<(NodeId, Message)> {
         if self.report_at.is_some_and(|at| at <= now) {
             self.settle(now);
         }
@@ -144,7 +146,7 @@ impl Injection {
     pub fn poll_pause(&mut self) -> Option<Duration> {
         let place = self.others.iter().position(|trigger| matches!(trigger.kind(), FaultKind::Pause(_)))?;
         let FaultKind::Pause(lasts) = self.others[place].kind() else { return None };
-        let is_reported = self.reported.contains_key(&self.others[place].id);
+        let is_reported = self.reported.contains_key(&self.others[place].key);
         if is_reported {
             self.others.remove(place);
         }
@@ -166,9 +168,10 @@ impl Injection {
     fn settle(&mut self, now: Instant) {
         let Injection { links, module, others, reported, reports, .. } = self;
         let mut tell = |trigger: &Trigger| {
-            let (id, fired, is_over) = (trigger.id, trigger.fired, trigger.is_over(now));
-            if reported.insert(id, (fired, is_over)) != Some((fired, is_over)) {
-                reports.push_back(Message::FaultReport { id, fired, is_over, refused: None });
+            let (key, fired, is_over) = (trigger.key, trigger.fired, trigger.is_over(now));
+            if reported.insert(key, (fired, is_over)) != Some((fired, is_over)) {
+                let FaultKey { asked, id } = key;
+                reports.push_back((asked, Message::FaultReport { id, fired, is_over, refused: None }));
             }
         };
         links.triggers.iter().chain(others.iter()).for_each(&mut tell);

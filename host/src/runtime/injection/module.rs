@@ -10,11 +10,11 @@ use crate::market::{
     Context, Date, GuestFault, MarketCode, MarketState, Module, Outcome, Refusal, Request, Share, ShareId, ShareState,
     ShareType, Slot, Units,
 };
-use crate::protocol::fault::{FaultId, FaultKind};
+use crate::protocol::fault::FaultKind;
 use crate::protocol::time::Instant;
 use crate::runtime::clock::Clock;
 
-use super::Trigger;
+use super::{FaultKey, Trigger};
 
 /// The life of an instance that faults leave alone.
 pub const ASLEEP: u64 = u64::MAX;
@@ -37,7 +37,7 @@ struct State {
     /// Grows with each instance; calls of earlier ones that do not come back are given up.
     life: u64,
     /// The faults that hold up a call, or are about to.
-    waiting: Vec<FaultId>,
+    waiting: Vec<FaultKey>,
 }
 
 impl ModuleFaults {
@@ -69,7 +69,7 @@ impl ModuleFaults {
         let mut state = self.lock();
         state.triggers.iter().for_each(&mut tell);
         let State { triggers, waiting, .. } = &mut *state;
-        triggers.retain(|trigger| !trigger.is_over(now) || waiting.contains(&trigger.id));
+        triggers.retain(|trigger| !trigger.is_over(now) || waiting.contains(&trigger.key));
         self.any.store(!state.triggers.is_empty(), Ordering::Relaxed);
     }
 
@@ -106,7 +106,7 @@ impl ModuleFaults {
     }
 
     /// What strikes at this request.
-    fn strikes(&self, request: &Request) -> Vec<(FaultId, FaultKind)> {
+    fn strikes(&self, request: &Request) -> Vec<(FaultKey, FaultKind)> {
         let now = self.clock.now();
         let mut state = self.lock();
         let operation = request.operation.name();
@@ -115,19 +115,19 @@ impl ModuleFaults {
             .triggers
             .iter_mut()
             .filter(is_meant)
-            .filter_map(|trigger| trigger.fires(now).then_some((trigger.id, trigger.kind())));
+            .filter_map(|trigger| trigger.fires(now).then_some((trigger.key, trigger.kind())));
         let strikes: Vec<_> = strikes.collect();
-        let waits = |(_, kind): &&(FaultId, FaultKind)| matches!(kind, FaultKind::Mute | FaultKind::Slow(_));
+        let waits = |(_, kind): &&(FaultKey, FaultKind)| matches!(kind, FaultKind::Mute | FaultKind::Slow(_));
         state.waiting = strikes.iter().filter(waits).map(|(id, _)| *id).collect();
         strikes
     }
 
     /// Waits until this time, or until the fault is gone or the instance's life has ended. True if the instance is to go on.
-    fn wait(&self, id: FaultId, life: u64, until: Option<Instant>) -> bool {
+    fn wait(&self, key: FaultKey, life: u64, until: Option<Instant>) -> bool {
         let mut state = self.lock();
         let goes_on = loop {
             let now = self.clock.now();
-            let trigger = state.triggers.iter().find(|trigger| trigger.id == id);
+            let trigger = state.triggers.iter().find(|trigger| trigger.key == key);
             let until = [until, trigger.and_then(Trigger::until)].into_iter().flatten().min();
             if state.life != life {
                 break false;
@@ -143,7 +143,7 @@ impl ModuleFaults {
                 }
             };
         };
-        state.waiting.retain(|waiting| *waiting != id);
+        state.waiting.retain(|waiting| *waiting != key);
         goes_on
     }
 
@@ -235,13 +235,20 @@ mod tests {
     use super::*;
     use crate::market::parse_request;
     use crate::native::NativeMarket;
-    use crate::protocol::fault::Fault;
+    use crate::protocol::fault::{Fault, FaultId};
+    use crate::protocol::id::NodeId;
 
     fn faults(asked: &[Fault]) -> Arc<ModuleFaults> {
         let faults = ModuleFaults::new(Clock::start());
         let now = faults.clock.now();
         for (number, fault) in (1..).zip(asked) {
-            faults.change(|triggers| triggers.push(Trigger::new(FaultId(number), fault.clone(), now)));
+            faults.change(|triggers| {
+                triggers.push(Trigger::new(
+                    FaultKey { asked: NodeId::FRONT_END, id: FaultId(number) },
+                    fault.clone(),
+                    now,
+                ))
+            });
         }
         faults
     }

@@ -4,13 +4,23 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 
 use crate::protocol::fault::{ALWAYS_PPM, Fault, FaultId, FaultKind};
+use crate::protocol::id::NodeId;
 use crate::protocol::time::Instant;
+
+/// Which fault: each front end numbers those that it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FaultKey {
+    /// The front end.
+    pub asked: NodeId,
+    /// Its number there.
+    pub id: FaultId,
+}
 
 /// One fault on this node, with its own random numbers, so that the same fault strikes alike in every run.
 #[derive(Debug)]
 pub struct Trigger {
-    /// Its number.
-    pub id: FaultId,
+    /// Which one.
+    pub key: FaultKey,
     /// What was asked for.
     pub fault: Fault,
     /// How often it has struck here.
@@ -21,9 +31,9 @@ pub struct Trigger {
 
 impl Trigger {
     /// A fault that can strike from now on.
-    pub fn new(id: FaultId, fault: Fault, now: Instant) -> Trigger {
+    pub fn new(key: FaultKey, fault: Fault, now: Instant) -> Trigger {
         let until = fault.lasts.map(|lasts| now + lasts);
-        Trigger { id, fault, fired: 0, until, random: Pcg32::seed_from_u64(u64::from(id.0)) }
+        Trigger { key, fault, fired: 0, until, random: Pcg32::seed_from_u64(u64::from(key.id.0)) }
     }
 
     /// What it does.
@@ -62,16 +72,18 @@ mod tests {
 
     use super::*;
 
+    const KEY: FaultKey = FaultKey { asked: NodeId::FRONT_END, id: FaultId(1) };
+
     #[test]
     fn a_fault_strikes_as_often_as_likely_and_as_long_as_was_asked_for() {
         let now = Instant(1_000_000);
         let fault = Fault::of(FaultKind::Loss);
-        let mut limited = Trigger::new(FaultId(1), Fault { count: Some(3), ..fault.clone() }, now);
+        let mut limited = Trigger::new(KEY, Fault { count: Some(3), ..fault.clone() }, now);
         assert_eq!((0..10).filter(|_| limited.fires(now)).count(), 3);
         assert!(limited.is_over(now));
-        let mut timed = Trigger::new(FaultId(1), Fault { lasts: Some(Duration::from_secs(1)), ..fault.clone() }, now);
+        let mut timed = Trigger::new(KEY, Fault { lasts: Some(Duration::from_secs(1)), ..fault.clone() }, now);
         assert!(timed.fires(now) && !timed.fires(now + Duration::from_secs(1)));
-        let mut rare = Trigger::new(FaultId(1), Fault { rate_ppm: 50_000, ..fault }, now);
+        let mut rare = Trigger::new(KEY, Fault { rate_ppm: 50_000, ..fault }, now);
         let fired = (0..100_000).filter(|_| rare.fires(now)).count();
         assert!((4_500..5_500).contains(&fired), "{fired} of 100,000 at 5 %");
     }

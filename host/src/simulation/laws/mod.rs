@@ -22,7 +22,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::market::{Digest, Outcome};
-use crate::protocol::id::{Incarnation, ReplicaId, RequestId, SequenceNumber};
+use crate::protocol::id::{Incarnation, NodeId, ReplicaId, RequestId, SequenceNumber};
 use crate::protocol::message::Response;
 use crate::protocol::quorum::Tolerance;
 use crate::protocol::swap::SwapId;
@@ -81,8 +81,8 @@ pub struct Laws {
     /// What the shadow of each replica has executed.
     executed_by_shadow: BTreeMap<ReplicaId, BTreeSet<RequestId>>,
     swaps: BTreeMap<(ReplicaId, SwapId), swaps::Swap>,
-    /// What the present front end has received: by place, who has said what.
-    replies: BTreeMap<SequenceNumber, Vec<(ReplicaId, Incarnation, Response)>>,
+    /// What the present process of each front end has received: by place, who has said what.
+    replies: BTreeMap<NodeId, BTreeMap<SequenceNumber, Vec<(ReplicaId, Incarnation, Response)>>>,
     /// What was released: where, and what.
     released: BTreeMap<RequestId, (SequenceNumber, Outcome)>,
     /// The highest place at which anything was released.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::recovery::Life;
 use super::reference::Reference;
 use super::{Held, Laws, broken};
-use crate::protocol::id::{Incarnation, ReplicaId, RequestId, SequenceNumber};
+use crate::protocol::id::{Incarnation, NodeId, ReplicaId, RequestId, SequenceNumber};
 use crate::protocol::message::{Command, Order, Response};
 use crate::protocol::order_log::OrderLog;
 use crate::protocol::replica_manager::Task;
@@ -91,14 +91,18 @@ impl Laws {
         check_run(&mut self.reference, self.executed_by_shadow.entry(replica).or_default(), replica, run)
     }
 
-    /// The front end says that nobody executes the request at this place.
-    pub fn nothing_before_what_was_released_becomes_void(&mut self, sequence: SequenceNumber) -> Held {
+    /// A front end says that nobody executes the request at this place.
+    pub fn nothing_before_what_was_released_becomes_void(
+        &mut self,
+        front_end: NodeId,
+        sequence: SequenceNumber,
+    ) -> Held {
         self.checked += 1;
         let failed = |replies: &Vec<(ReplicaId, Incarnation, Response)>| {
             let failed = replies.iter().filter(|(.., response)| matches!(response, Response::Fault(_)));
             failed.map(|(replica, ..)| *replica).collect::<BTreeSet<_>>().len()
         };
-        let failed_len = self.replies.get(&sequence).map_or(0, failed);
+        let failed_len = self.replies.get(&front_end).and_then(|replies| replies.get(&sequence)).map_or(0, failed);
         if self.replicas_len - failed_len >= self.tolerance.quorum() {
             let words = format!("#{sequence} becomes void, although only {failed_len} modules have failed at it");
             return broken("only_what_too_many_modules_fail_at_becomes_void", words);

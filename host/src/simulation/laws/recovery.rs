@@ -6,7 +6,7 @@ use super::{Held, Laws, broken};
 use crate::market::Digest;
 use crate::protocol::crash_votes::majority;
 use crate::protocol::event::Cause;
-use crate::protocol::id::{Incarnation, ReplicaId, SequenceNumber};
+use crate::protocol::id::{Incarnation, NodeId, ReplicaId, SequenceNumber};
 use crate::protocol::message::{Charge, Response};
 use crate::protocol::strikes::STRIKES_MAX;
 
@@ -39,15 +39,15 @@ impl Laws {
         life
     }
 
-    /// The front end accuses a replica.
-    pub fn nobody_is_accused_of_a_right_answer(&mut self, charge: Charge) -> Held {
+    /// A front end accuses a replica.
+    pub fn nobody_is_accused_of_a_right_answer(&mut self, front_end: NodeId, charge: Charge) -> Held {
         self.checked += 1;
         let Charge { replica, incarnation, sequence } = charge;
         let life = self.life(replica, incarnation);
         if life.incarnation == incarnation {
             life.accused_at.insert(sequence);
         }
-        let said = self.replies.get(&sequence).into_iter().flatten();
+        let said = self.replies.get(&front_end).and_then(|replies| replies.get(&sequence)).into_iter().flatten();
         let said = said.filter(|(who, life, _)| (*who, *life) == (replica, incarnation)).map(|(.., said)| said.clone());
         let said: Vec<Response> = said.collect();
         let right = self.reference.outcome_at(sequence).map(|(first, outcome)| (first, outcome.clone()));

@@ -142,7 +142,7 @@ mod tests {
         Order {
             sequence: SequenceNumber(sequence),
             time_ms: 0,
-            origin: NodeId::FrontEnd,
+            origin: NodeId::FRONT_END,
             id: RequestId { client: ClientId(1), number: RequestNumber(number) },
             command: Command::Request(request),
         }

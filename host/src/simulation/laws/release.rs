@@ -2,35 +2,41 @@
 
 use super::{Held, Laws, broken};
 use crate::market::Outcome;
-use crate::protocol::id::{ReplicaId, RequestId, SequenceNumber};
+use crate::protocol::id::{NodeId, ReplicaId, RequestId, SequenceNumber};
 use crate::protocol::message::{Reply, Response};
 
 impl Laws {
-    /// The front end has received a reply.
-    pub fn on_reply_received(&mut self, replica: ReplicaId, reply: &Reply) {
-        let replies = self.replies.entry(reply.sequence).or_default();
+    /// A front end has received a reply.
+    pub fn on_reply_received(&mut self, front_end: NodeId, replica: ReplicaId, reply: &Reply) {
+        let replies = self.replies.entry(front_end).or_default().entry(reply.sequence).or_default();
         replies.push((replica, reply.incarnation, reply.response.clone()));
     }
 
-    /// The front end's process is new, and knows of no replies and no requests.
-    pub fn on_front_end_started(&mut self) {
-        self.replies.clear();
-        self.waiting.forget();
+    /// A front end's process is new, and knows of no replies and no requests.
+    pub fn on_front_end_started(&mut self, front_end: NodeId) {
+        self.replies.remove(&front_end);
+        self.waiting.forget(front_end);
     }
 
-    /// The front end releases an outcome.
-    pub fn released_outcomes_have_a_quorum(&mut self, first: SequenceNumber, outcome: &Outcome) -> Held {
+    /// A front end releases an outcome.
+    pub fn released_outcomes_have_a_quorum(
+        &mut self,
+        front_end: NodeId,
+        first: SequenceNumber,
+        outcome: &Outcome,
+    ) -> Held {
         self.checked += 1;
         self.released_last = self.released_last.max(first);
         let says_so = |response: &Response| matches!(response, Response::Executed { first: at, outcome: said } if *at == first && said == outcome);
         let quorum = self.tolerance.quorum();
-        let has_quorum = self.replies.range(first..).any(|(_, replies)| {
-            let mut who: Vec<ReplicaId> =
-                replies.iter().filter(|(.., response)| says_so(response)).map(|(replica, ..)| *replica).collect();
-            who.sort_unstable();
-            who.dedup();
-            who.len() >= quorum
-        });
+        let has_quorum =
+            self.replies.get(&front_end).into_iter().flat_map(|replies| replies.range(first..)).any(|(_, replies)| {
+                let mut who: Vec<ReplicaId> =
+                    replies.iter().filter(|(.., response)| says_so(response)).map(|(replica, ..)| *replica).collect();
+                who.sort_unstable();
+                who.dedup();
+                who.len() >= quorum
+            });
         if has_quorum {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Held, Laws, broken};
 use crate::protocol::front_end::ConnectionId;
-use crate::protocol::id::RequestNumber;
+use crate::protocol::id::{NodeId, RequestNumber};
 use crate::protocol::time::Instant;
 
 /// How long after the last thing that went wrong its traces may last: a channel that had found its peer unreachable tries it again
@@ -16,18 +16,18 @@ const TRACES_WITHIN: Duration = Duration::from_secs(3);
 /// managers beyond a quorum three of their heartbeats' intervals.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
-/// The requests that the present front end has not answered, and since when it has them.
+/// The requests that the present processes of front ends have not answered, and since when which of them has them.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    since: BTreeMap<(ConnectionId, RequestNumber), Instant>,
-    /// When something was last amiss, other than that the front end's process had ended.
+    since: BTreeMap<(ConnectionId, RequestNumber), (NodeId, Instant)>,
+    /// When something was last amiss, other than that a front end's process had ended.
     disturbed_at: Option<Instant>,
 }
 
 impl Waiting {
-    /// The front end's process is new.
-    pub(super) fn forget(&mut self) {
-        self.since.clear();
+    /// A front end's process is new.
+    pub(super) fn forget(&mut self, front_end: NodeId) {
+        self.since.retain(|_, (of, _)| *of != front_end);
     }
 }
 
@@ -37,12 +37,12 @@ impl Laws {
         self.waiting.disturbed_at = Some(now);
     }
 
-    /// The front end has got a request.
-    pub fn on_asked(&mut self, connection: ConnectionId, number: RequestNumber, now: Instant) {
-        self.waiting.since.entry((connection, number)).or_insert(now);
+    /// A front end has got a request.
+    pub fn on_asked(&mut self, front_end: NodeId, connection: ConnectionId, number: RequestNumber, now: Instant) {
+        self.waiting.since.entry((connection, number)).or_insert((front_end, now));
     }
 
-    /// The front end has answered, whatever it says.
+    /// A front end has answered, whatever it says.
     pub fn on_told(&mut self, connection: ConnectionId, number: RequestNumber) {
         self.waiting.since.remove(&(connection, number));
     }
@@ -52,16 +52,17 @@ impl Laws {
         self.waiting.since.retain(|(of, _), _| *of != connection);
     }
 
-    /// The front end has done what was to be done by now.
+    /// The nodes have done what was to be done by now.
     pub fn an_undisturbed_request_is_answered_soon(&mut self, now: Instant) -> Held {
         self.checked += 1;
         let calm_from = self.waiting.disturbed_at.map_or(Instant(0), |at| at + TRACES_WITHIN);
         let overdue = |since: &Instant| *since >= calm_from && now.since(*since) > ANSWERED_WITHIN;
-        let Some(((_, number), since)) = self.waiting.since.iter().find(|(_, since)| overdue(since)) else {
+        let Some(((_, number), (front_end, since))) = self.waiting.since.iter().find(|(_, (_, since))| overdue(since))
+        else {
             return Ok(());
         };
         let words = format!(
-            "request {} of a client waits for {} ms, though nothing was amiss since {} ms before it",
+            "request {} of a client waits at {front_end} for {} ms, though nothing was amiss since {} ms before it",
             number.0,
             now.since(*since).as_millis(),
             self.waiting.disturbed_at.map_or(0, |at| since.since(at).as_millis())

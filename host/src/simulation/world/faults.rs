@@ -58,17 +58,17 @@ impl World {
         Ok(())
     }
 
-    /// Whether anything is amiss by which a request may be delayed, but for the front end's process, which is asked again when it is back.
+    /// Whether anything is amiss by which a request may be delayed, but for a front end's process, whose clients ask again.
     pub(super) fn is_disturbed(&self) -> bool {
         let is_amiss = |node: &Node| match node.id {
-            NodeId::FrontEnd => node.process == Process::Paused,
+            NodeId::FrontEnd(_) => node.process == Process::Paused,
             NodeId::Sequencer => node.process != Process::Up || !node.is_back(),
             NodeId::ReplicaManager(_) => !node.is_voting(),
         };
         let disturbs = |index: &usize| {
             let Some(fault) = self.scenario.faults.get(*index) else { return true };
             let is_end_of_front_end =
-                fault.place == Place::Node(NodeId::FrontEnd) && matches!(fault.kind, FaultKind::Kill { .. });
+                fault.place.node().is_some_and(NodeId::is_front_end) && matches!(fault.kind, FaultKind::Kill { .. });
             !is_end_of_front_end && fault.kind.realm() != Realm::Client
         };
         self.nodes.values().any(is_amiss) || self.active.iter().any(disturbs)
@@ -136,7 +136,7 @@ impl World {
                 is_order_kept || (gone_len < self.scenario.crashed.max(1) && (is_ordering || is_held))
             }
             NodeId::Sequencer => is_order_kept || is_held,
-            NodeId::FrontEnd => true,
+            NodeId::FrontEnd(_) => true,
         }
     }
 
@@ -225,8 +225,8 @@ impl World {
         let node = self.node_mut(id);
         node.wake = None;
         node.process = Process::Down;
-        if id == NodeId::FrontEnd {
-            self.disconnect_all();
+        if id.is_front_end() {
+            self.disconnect_all(id);
         }
         let Some(replica) = id.replica() else { return };
         self.replica_mut(replica).forget();

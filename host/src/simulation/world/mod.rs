@@ -63,11 +63,11 @@ enum Happening {
     Arrival { from: NodeId, to: NodeId, bytes: Vec<u8> },
     /// The time of a replica's job is over.
     Job { replica: ReplicaId, number: u64 },
-    /// A client's bytes arrive at the front end.
-    FromClient { connection: ConnectionId, bytes: Vec<u8> },
-    /// A client's connection has ended, and the front end learns of it.
-    Disconnected { connection: ConnectionId },
-    /// The front end's bytes arrive at a client.
+    /// A client's bytes arrive at its front end.
+    FromClient { to: NodeId, connection: ConnectionId, bytes: Vec<u8> },
+    /// A client's connection has ended, and its front end learns of it.
+    Disconnected { from: NodeId, connection: ConnectionId },
+    /// A front end's bytes arrive at a client.
     ToClient { connection: ConnectionId, bytes: Vec<u8> },
     /// A planned fault can strike, if the mode bears it now.
     FaultDue { index: usize },
@@ -91,7 +91,7 @@ pub struct World {
     network: Network,
     /// The clients of the plan, and after them the operator's, who also watches the end.
     clients: Vec<Client>,
-    connections: BTreeMap<ConnectionId, usize>,
+    connections: BTreeMap<ConnectionId, people::Connection>,
     /// What happens, by when, and in the order in which it was arranged.
     happenings: BTreeMap<(Instant, u64), Happening>,
     /// What has happened to nodes that stand still, to be taken up when they go on.
@@ -101,8 +101,8 @@ pub struct World {
     arranged_len: u64,
     sessions_len: u64,
     connections_len: u64,
-    /// Connections up to this one ended with the front end's process.
-    connections_ended: u64,
+    /// Connections up to this one ended with the last process of this front end.
+    connections_ended: BTreeMap<NodeId, ConnectionId>,
     /// Faults of the plan that are not over.
     faults_left: usize,
     /// The faults that have begun and are not over, by their place in the plan.
@@ -169,7 +169,7 @@ impl World {
             arranged_len: 0,
             sessions_len: 0,
             connections_len: 0,
-            connections_ended: 0,
+            connections_ended: BTreeMap::new(),
             faults_left: scenario.faults.len(),
             active: BTreeSet::new(),
             quiet_since: now,
@@ -185,7 +185,7 @@ impl World {
             datagram: Vec::new(),
             scenario,
         };
-        for id in NodeId::all(replicas) {
+        for id in world.scenario.membership().nodes() {
             world.start_process(id);
         }
         for index in 0..world.scenario.faults.len() {
@@ -266,7 +266,8 @@ impl World {
         let concerned = match &happening {
             Happening::Arrival { to, .. } => Some(*to),
             Happening::Job { replica, .. } => Some(NodeId::ReplicaManager(*replica)),
-            Happening::FromClient { .. } | Happening::Disconnected { .. } => Some(NodeId::FrontEnd),
+            Happening::FromClient { to, .. } => Some(*to),
+            Happening::Disconnected { from, .. } => Some(*from),
             _ => None,
         };
         if let Some(id) = concerned {
@@ -282,8 +283,8 @@ impl World {
         match happening {
             Happening::Arrival { from, to, bytes } => self.on_arrival(from, to, &bytes),
             Happening::Job { replica, number } => self.on_job(replica, number),
-            Happening::FromClient { connection, bytes } => self.on_client_bytes(connection, &bytes),
-            Happening::Disconnected { connection } => self.on_client_gone(connection),
+            Happening::FromClient { to, connection, bytes } => self.on_client_bytes(to, connection, &bytes),
+            Happening::Disconnected { from, connection } => self.on_client_gone(from, connection),
             Happening::ToClient { connection, bytes } => self.on_answer_bytes(connection, &bytes),
             Happening::FaultDue { index } => self.on_fault_due(index),
             Happening::FaultOver { index } => self.on_fault_over(index),
@@ -312,7 +313,7 @@ impl World {
                 self.replica_mut(replica).forget();
                 self.laws.on_manager_started(replica);
             }
-            NodeId::FrontEnd => self.laws.on_front_end_started(),
+            NodeId::FrontEnd(_) => self.laws.on_front_end_started(id),
             NodeId::Sequencer => {}
         }
     }

@@ -23,6 +23,14 @@ pub(super) fn clients(scenario: &Scenario, started: Instant) -> Vec<Client> {
     (1..).zip(planned).map(|(number, planned)| Client::new(number, planned, started)).collect()
 }
 
+/// A client's connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connection {
+    /// Which of the clients.
+    client: usize,
+    pub(super) front_end: NodeId,
+}
+
 impl World {
     /// A client does what is due.
     pub(super) fn client_turn(&mut self, index: usize) {
@@ -38,84 +46,90 @@ impl World {
     /// Sends what a client has to say.
     pub(super) fn send_from(&mut self, index: usize) {
         let Some(connection) = self.clients[index].connection else { return };
+        let to = self.connections[&connection].front_end;
         while let Some(message) = self.clients[index].poll_message() {
             let mut bytes = Vec::new();
             wire::encode(&message, &mut bytes).expect("a client's message is short");
-            self.arrange(self.now + CLIENT_LATENCY, Happening::FromClient { connection, bytes });
+            self.arrange(self.now + CLIENT_LATENCY, Happening::FromClient { to, connection, bytes });
         }
     }
 
     fn connect(&mut self, index: usize) {
         let now = self.now;
-        if self.nodes[&NodeId::FrontEnd].process == Process::Down {
+        let front_end = self.clients[index].next_front_end(self.scenario.membership());
+        if self.nodes[&front_end].process == Process::Down {
             return self.clients[index].on_disconnected(now);
         }
         self.connections_len += 1;
         let connection = ConnectionId(self.connections_len);
-        self.connections.insert(connection, index);
+        self.connections.insert(connection, Connection { client: index, front_end });
         self.clients[index].on_connected(connection, now);
     }
 
     /// A client ends its connection.
     pub(super) fn disconnect(&mut self, index: usize) {
         if let Some(connection) = self.clients[index].connection.take() {
-            self.connections.remove(&connection);
-            self.arrange(self.now + CLIENT_LATENCY, Happening::Disconnected { connection });
+            let Connection { front_end: from, .. } = self.connections.remove(&connection).expect("it is a client's");
+            self.arrange(self.now + CLIENT_LATENCY, Happening::Disconnected { from, connection });
         }
     }
 
-    /// The front end's process has ended: so have all connections.
-    pub(super) fn disconnect_all(&mut self) {
+    /// A front end's process has ended: so have all of its connections.
+    pub(super) fn disconnect_all(&mut self, front_end: NodeId) {
         let now = self.now;
-        self.connections.clear();
-        self.connections_ended = self.connections_len;
-        self.operator.on_disconnected();
-        for client in self.clients.iter_mut().filter(|client| client.connection.is_some()) {
-            client.on_disconnected(now);
+        let operator = self.clients.len() - 1;
+        self.connections_ended.insert(front_end, ConnectionId(self.connections_len));
+        let ended: Vec<usize> =
+            self.connections.extract_if(.., |_, of| of.front_end == front_end).map(|(_, of)| of.client).collect();
+        for client in ended {
+            self.clients[client].on_disconnected(now);
+            if client == operator {
+                self.operator.on_disconnected();
+            }
         }
     }
 
-    /// A client's bytes arrive at the front end.
-    pub(super) fn on_client_bytes(&mut self, connection: ConnectionId, bytes: &[u8]) -> Held {
+    /// A client's bytes arrive at a front end.
+    pub(super) fn on_client_bytes(&mut self, front_end: NodeId, connection: ConnectionId, bytes: &[u8]) -> Held {
         // What was sent before the client gave up the connection arrives all the same, unless the front end is another process.
-        if connection.0 <= self.connections_ended {
+        if self.connections_ended.get(&front_end).is_some_and(|last| connection <= *last) {
             return Ok(());
         }
         let message: ClientMessage = wire::decode(bytes).expect("what a client has encoded can be read");
         let now = self.now;
         if let ClientMessage::Request { number, words } = &message {
-            let index = self.connections.get(&connection).map_or(0, |index| index + 1);
+            let index = self.connections.get(&connection).map_or(0, |of| of.client + 1);
             self.narrator.say(now, &format!("client-{index}"), || format!("request {}: {}", number.0, words.join(" ")));
         }
         if let ClientMessage::Request { number, .. } = &message {
-            self.laws.on_asked(connection, *number, now);
+            self.laws.on_asked(front_end, connection, *number, now);
         }
-        if let Core::FrontEnd(core) = &mut self.node_mut(NodeId::FrontEnd).core {
+        if let Core::FrontEnd(core) = &mut self.node_mut(front_end).core {
             core.handle_client(connection, message, now);
         }
-        self.turn(NodeId::FrontEnd)
+        self.turn(front_end)
     }
 
-    /// The front end learns that a connection has ended.
-    pub(super) fn on_client_gone(&mut self, connection: ConnectionId) -> Held {
+    /// A front end learns that a connection has ended.
+    pub(super) fn on_client_gone(&mut self, front_end: NodeId, connection: ConnectionId) -> Held {
         self.laws.on_client_gone(connection);
-        if let Core::FrontEnd(core) = &mut self.node_mut(NodeId::FrontEnd).core {
+        if let Core::FrontEnd(core) = &mut self.node_mut(front_end).core {
             core.handle_disconnected(connection);
         }
-        self.turn(NodeId::FrontEnd)
+        self.turn(front_end)
     }
 
-    /// The front end answers a client.
-    pub(super) fn answer(&mut self, connection: ConnectionId, message: &ServerMessage) -> Held {
+    /// A front end answers a client.
+    pub(super) fn answer(&mut self, front_end: NodeId, connection: ConnectionId, message: &ServerMessage) -> Held {
         let now = self.now;
         if let ServerBody::Answer(answer) = &message.body {
             self.laws.on_told(connection, message.number);
-            self.narrator.say_of(now, NodeId::FrontEnd, || format!("answer request {}: {answer}", message.number.0));
+            self.narrator.say_of(now, front_end, || format!("answer request {}: {answer}", message.number.0));
             if let crate::market::Answer::Released { sequence, outcome } = answer {
                 let first = SequenceNumber(*sequence);
-                self.laws.released_outcomes_have_a_quorum(first, outcome)?;
-                if let Some(index) = self.connections.get(&connection) {
-                    let id = RequestId { client: self.clients[*index].id, number: message.number };
+                self.laws.released_outcomes_have_a_quorum(front_end, first, outcome)?;
+                if let Some(of) = self.connections.get(&connection) {
+                    let id = RequestId { client: self.clients[of.client].id, number: message.number };
                     self.laws.released_outcomes_are_those_of_the_reference_market(id, first, outcome)?;
                 }
             }
@@ -131,9 +145,9 @@ impl World {
         Ok(())
     }
 
-    /// The front end's bytes arrive at a client.
+    /// A front end's bytes arrive at a client.
     pub(super) fn on_answer_bytes(&mut self, connection: ConnectionId, bytes: &[u8]) -> Held {
-        let Some(index) = self.connections.get(&connection).copied() else { return Ok(()) };
+        let Some(Connection { client: index, .. }) = self.connections.get(&connection).copied() else { return Ok(()) };
         let message: ServerMessage = wire::decode(bytes).expect("what the front end has encoded can be read");
         let (number, now) = (message.number, self.now);
         match message.body {

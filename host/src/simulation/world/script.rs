@@ -8,7 +8,7 @@ use super::super::laws::Held;
 use super::super::next_module::NextModule;
 use super::super::replica::native;
 use super::super::scenario::{FORMAT, Scenario};
-use super::World;
+use super::{CLIENT_LATENCY, World};
 use crate::protocol::client_message::ClientMessage;
 use crate::protocol::id::{NodeId, ReplicaId, RequestNumber, SequenceNumber};
 use crate::protocol::policy::RecoveryPolicy;
@@ -28,14 +28,15 @@ const MESSAGELESS_LEN_MAX: usize = 114;
 const SCRIPTED: usize = usize::MAX;
 
 impl World {
-    /// A settled cluster in this mode on which a script is played: every datagram takes a millisecond, and calls take no time.
-    pub fn scripted(tolerance: Tolerance, spares: usize) -> Result<World, super::Broken> {
+    /// A settled cluster in this mode, with so many front ends, on which a script is played: every datagram takes a millisecond, and calls take no time.
+    pub fn scripted(tolerance: Tolerance, front_ends: usize, spares: usize) -> Result<World, super::Broken> {
         let scenario = Scenario {
             format: FORMAT.to_owned(),
             seed: 0,
             wrong: tolerance.wrong,
             crashed: tolerance.crashed,
             replicas: tolerance.replicas_len_min(),
+            front_ends,
             spares,
             checkpoint_every: 10_000,
             reinstantiations_max: RecoveryPolicy::default().reinstantiations_max,
@@ -71,13 +72,18 @@ impl World {
     }
 
     fn send_now(&mut self, message: ClientMessage) -> Held {
-        while self.clients[0].connection.is_none() {
-            self.step()?;
+        if self.clients[0].connection.is_none() {
+            while self.clients[0].connection.is_none() {
+                self.step()?;
+            }
+            // So that the front end learns first who its client is.
+            self.pass(CLIENT_LATENCY)?;
         }
         let connection = self.clients[0].connection.expect("it was waited for");
+        let front_end = self.connections[&connection].front_end;
         let mut bytes = Vec::new();
         wire::encode(&message, &mut bytes).expect("a script's message is short");
-        self.on_client_bytes(connection, &bytes)
+        self.on_client_bytes(front_end, connection, &bytes)
     }
 
     /// The next datagram of this link that carries messages is lost.
@@ -88,7 +94,7 @@ impl World {
     /// Nothing arrives from a node or at it, until it is healed.
     pub fn cut(&mut self, node: NodeId) {
         let fault = |place, peer| PlannedFault { at_ms: 0, lasts_ms: 0, place, peer, kind: FaultKind::Cut };
-        for (index, other) in NodeId::all(self.scenario.replicas).into_iter().enumerate() {
+        for (index, other) in self.scenario.membership().nodes().into_iter().enumerate() {
             let (one, other) = (Place::Node(node), Place::Node(other));
             let indexes = cut_indexes(node, index);
             self.network.begin(indexes[0], fault(one, Some(other)));
@@ -98,7 +104,7 @@ impl World {
 
     /// A node that was cut off is not any more.
     pub fn heal(&mut self, node: NodeId) {
-        for index in 0..NodeId::all(self.scenario.replicas).len() {
+        for index in 0..self.scenario.membership().nodes().len() {
             cut_indexes(node, index).into_iter().for_each(|index| self.network.end(index));
         }
     }
@@ -128,8 +134,8 @@ impl World {
     /// A node's process ends, and a new one begins that knows nothing.
     pub fn restart(&mut self, node: NodeId) -> Held {
         self.narrator.say_of(self.now, node, || "its process ends, and a new one begins".to_owned());
-        if node == NodeId::FrontEnd {
-            self.disconnect_all();
+        if node.is_front_end() {
+            self.disconnect_all(node);
         }
         if let Some(replica) = node.replica() {
             self.disks.insert(replica, Disk::new(0, ""));
@@ -141,7 +147,7 @@ impl World {
 
     /// All nodes.
     pub fn nodes(&self) -> Vec<NodeId> {
-        NodeId::all(self.scenario.replicas)
+        self.scenario.membership().nodes()
     }
 
     /// The processes of all these nodes end, and new ones begin that know what was on their disks.

@@ -116,7 +116,7 @@ impl World {
                     self.disk_mut(replica).append(&record);
                 }
                 Output::Transmit(to, message) => self.transmit(id, to, message)?,
-                Output::Answer(connection, message) => self.answer(connection, &message)?,
+                Output::Answer(connection, message) => self.answer(id, connection, &message)?,
                 Output::Event(event) => self.on_event(id, &event)?,
                 of_module => {
                     let replica = id.replica().expect("only replicas have modules");
@@ -176,9 +176,9 @@ impl World {
     }
 
     fn look_at_received(&mut self, id: NodeId, from: NodeId, message: &Message) {
-        let (NodeId::FrontEnd, Some(replica)) = (id, from.replica()) else { return };
+        let (NodeId::FrontEnd(_), Some(replica)) = (id, from.replica()) else { return };
         match message {
-            Message::Reply(reply) => self.laws.on_reply_received(replica, reply),
+            Message::Reply(reply) => self.laws.on_reply_received(id, replica, reply),
             Message::ShadowReply { swap, sequence, response } => {
                 self.laws.on_shadow_reply_received(replica, *swap, *sequence, response);
             }
@@ -190,18 +190,20 @@ impl World {
     fn look_at_sent(&mut self, id: NodeId, to: Recipients, message: &Message) -> Held {
         match (id, message) {
             (NodeId::Sequencer, Message::Order(order)) => self.laws.the_sequencer_gives_each_place_once(order),
-            (NodeId::FrontEnd, Message::Accuse(charge)) => self.laws.nobody_is_accused_of_a_right_answer(*charge),
-            (NodeId::FrontEnd, Message::Swap { swap, .. }) => {
+            (NodeId::FrontEnd(_), Message::Accuse(charge)) => {
+                self.laws.nobody_is_accused_of_a_right_answer(id, *charge)
+            }
+            (NodeId::FrontEnd(_), Message::Swap { swap, .. }) => {
                 if let Recipients::One(NodeId::ReplicaManager(replica)) = to {
                     self.note_swap_begun(replica, *swap);
                 }
                 Ok(())
             }
-            (NodeId::FrontEnd, Message::Promote { swap }) => {
+            (NodeId::FrontEnd(_), Message::Promote { swap }) => {
                 self.laws.nothing_takes_over_before_enough_of_its_outcomes_were_right(to, *swap)
             }
-            (NodeId::FrontEnd, Message::Void { sequence }) => {
-                self.laws.nothing_before_what_was_released_becomes_void(*sequence)
+            (NodeId::FrontEnd(_), Message::Void { sequence }) => {
+                self.laws.nothing_before_what_was_released_becomes_void(id, *sequence)
             }
             (NodeId::ReplicaManager(replica), Message::Progress(progress)) => {
                 self.laws.on_life_heard_of(replica, progress.incarnation);

@@ -103,7 +103,7 @@ pub struct Pair {
     latest_arrived: [u64; 2],
 }
 
-const NAMES: [NodeId; 2] = [NodeId::Sequencer, NodeId::FrontEnd];
+const NAMES: [NodeId; 2] = [NodeId::Sequencer, NodeId::FRONT_END];
 
 fn channel(node: usize, life: u64) -> Channel {
     let config = ChannelConfig {

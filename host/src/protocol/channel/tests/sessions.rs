@@ -11,11 +11,11 @@ const NOW: Instant = Instant(1_000_000);
 const LATER: Duration = Duration::from_secs(5);
 
 fn sequencer(session: u128) -> Channel {
-    channel(NodeId::Sequencer, NodeId::FrontEnd, session)
+    channel(NodeId::Sequencer, NodeId::FRONT_END, session)
 }
 
 fn front_end(session: u128) -> Channel {
-    channel(NodeId::FrontEnd, NodeId::Sequencer, session)
+    channel(NodeId::FRONT_END, NodeId::Sequencer, session)
 }
 
 fn channel(local: NodeId, peer: NodeId, session: u128) -> Channel {
@@ -264,7 +264,7 @@ fn a_peer_that_restarts_while_it_is_unreachable_is_told_from_one_that_comes_back
 fn a_datagram_for_another_channel_is_refused() {
     let replica = NodeId::ReplicaManager(ReplicaId::new(1).unwrap());
     let mut one = sequencer(1);
-    for mut stranger in [channel(replica, NodeId::Sequencer, 2), channel(NodeId::FrontEnd, replica, 2)] {
+    for mut stranger in [channel(replica, NodeId::Sequencer, 2), channel(NodeId::FRONT_END, replica, 2)] {
         stranger.send(b"hello").unwrap();
         let hello = transmit(&mut stranger, NOW).remove(0);
         assert_eq!(deliver(&mut one, &hello, NOW), Err(DropReason::Misrouted));

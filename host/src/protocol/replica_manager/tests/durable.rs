@@ -34,7 +34,7 @@ impl Bench {
     }
 
     fn void(&mut self, sequence: u64) {
-        self.receive(NodeId::FrontEnd, Message::Void { sequence: SequenceNumber(sequence) });
+        self.receive(NodeId::FRONT_END, Message::Void { sequence: SequenceNumber(sequence) });
     }
 }
 
@@ -89,7 +89,7 @@ fn a_cluster_that_begins_as_a_whole_with_its_disks_goes_on_where_it_was() {
     let mut bench = Bench::voting(1);
     bench.deliver_up_to(3);
     let mut bench = bench.reborn();
-    for from in [NodeId::FrontEnd, peer(2), peer(3)] {
+    for from in [NodeId::FRONT_END, peer(2), peer(3)] {
         bench.receive(from, Message::Joined { last: None, ordered: SequenceNumber(0) });
     }
     assert_eq!(bench.starts, [(Incarnation(2), 0, false)], "nobody else knows that there was a life before");

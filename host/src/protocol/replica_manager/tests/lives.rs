@@ -56,7 +56,7 @@ fn a_module_that_fails_twice_at_one_order_is_never_called_there_again() {
     bench.fail();
     assert_eq!(bench.kinds().last(), Some(&"blocked"));
     assert_eq!((bench.starts.len(), &bench.replies[..]), (1, &[(1, None)][..]), "its reply is its fault");
-    bench.receive(NodeId::FrontEnd, Message::Void { sequence: SequenceNumber(1) });
+    bench.receive(NodeId::FRONT_END, Message::Void { sequence: SequenceNumber(1) });
     bench.start();
     assert_eq!(bench.places(), [vec![2]]);
     bench.execute_all();
@@ -79,11 +79,11 @@ fn a_replica_that_has_executed_a_void_request_begins_anew_without_it() {
     let mut bench = Bench::voting(1);
     bench.deliver_up_to(3);
     bench.execute_all();
-    bench.receive(NodeId::FrontEnd, Message::Void { sequence: SequenceNumber(2) });
+    bench.receive(NodeId::FRONT_END, Message::Void { sequence: SequenceNumber(2) });
     bench.start();
     assert_eq!(bench.places(), [vec![1, 3]]);
     // One that is not here yet is void when it comes.
-    bench.receive(NodeId::FrontEnd, Message::Void { sequence: SequenceNumber(4) });
+    bench.receive(NodeId::FRONT_END, Message::Void { sequence: SequenceNumber(4) });
     bench.execute_all();
     bench.deliver_up_to(5);
     assert_eq!(bench.places(), [vec![5]]);
@@ -212,7 +212,7 @@ fn a_crash_that_the_managers_agree_on_begins_a_new_life_if_the_manager_lives() {
     let mut bench = Bench::voting(1);
     bench.deliver_up_to(1);
     let charge = Charge { replica: replica(1), incarnation: Incarnation(1), sequence: SequenceNumber(1) };
-    bench.receive(NodeId::FrontEnd, Message::Suspect(charge));
+    bench.receive(NodeId::FRONT_END, Message::Suspect(charge));
     assert_eq!(bench.sent.last(), Some(&(Recipients::Watchers, Message::CrashVote { charge, agree: false })));
     bench.receive(peer(2), Message::CrashVote { charge, agree: true });
     assert_eq!(bench.manager.phase(), Phase::Voting);

@@ -90,19 +90,19 @@ fn a_process_is_somebody_when_the_front_end_or_a_majority_knows_or_when_all_have
         assert_eq!(begun, expected, "{answers:?}");
     };
     let third = Some(Incarnation(3));
-    check(&[(NodeId::FrontEnd, third)], Some(4));
-    check(&[(NodeId::FrontEnd, NOBODY)], None);
-    check(&[(NodeId::FrontEnd, NOBODY), (peer(2), NOBODY)], None);
-    check(&[(NodeId::FrontEnd, NOBODY), (peer(2), third)], Some(4));
+    check(&[(NodeId::FRONT_END, third)], Some(4));
+    check(&[(NodeId::FRONT_END, NOBODY)], None);
+    check(&[(NodeId::FRONT_END, NOBODY), (peer(2), NOBODY)], None);
+    check(&[(NodeId::FRONT_END, NOBODY), (peer(2), third)], Some(4));
     check(&[(peer(2), NOBODY), (peer(3), NOBODY)], None);
-    check(&[(NodeId::FrontEnd, NOBODY), (peer(2), NOBODY), (peer(3), NOBODY)], Some(1));
+    check(&[(NodeId::FRONT_END, NOBODY), (peer(2), NOBODY), (peer(3), NOBODY)], Some(1));
 }
 
 #[test]
 fn those_that_have_not_answered_are_asked_again_who_one_was() {
     let mut bench = Bench::new(1);
     bench.pass(PROGRESS_INTERVAL);
-    bench.answers(NodeId::FrontEnd, NOBODY);
+    bench.answers(NodeId::FRONT_END, NOBODY);
     bench.sent.clear();
     bench.pass(PROGRESS_INTERVAL);
     let expected = [2, 3].map(|number| (Recipients::One(peer(number)), Message::Join));
@@ -148,7 +148,7 @@ fn what_the_front_end_says_is_void_is_passed_on_once() {
     let mut bench = Bench::voting(1);
     bench.deliver_up_to(2);
     let void = Message::Void { sequence: SequenceNumber(1) };
-    bench.receive(NodeId::FrontEnd, void.clone());
+    bench.receive(NodeId::FRONT_END, void.clone());
     assert!(bench.sent.contains(&(Recipients::ReplicaManagers, void.clone())));
     bench.sent.clear();
     let void_2 = Message::Void { sequence: SequenceNumber(2) };

@@ -12,7 +12,7 @@ fn candidate() -> Candidate {
 
 impl Bench {
     fn swap(&mut self, swap: SwapId, candidate: Candidate) {
-        self.receive(NodeId::FrontEnd, Message::Swap { swap, candidate });
+        self.receive(NodeId::FRONT_END, Message::Swap { swap, candidate });
     }
 
     fn loaded(&mut self, loaded: Result<Digest, String>) {
@@ -42,7 +42,7 @@ impl Bench {
     }
 
     fn promote(&mut self) {
-        self.receive(NodeId::FrontEnd, Message::Promote { swap: SWAP });
+        self.receive(NodeId::FRONT_END, Message::Promote { swap: SWAP });
     }
 
     /// The places at which the shadow has told its outcome.
@@ -170,7 +170,7 @@ fn a_swap_can_be_taken_back_without_a_file() {
     bench.swap(back, Candidate::Previous);
     bench.manager.handle_shadow_started(back, Ok(()), bench.now);
     bench.drain();
-    bench.receive(NodeId::FrontEnd, Message::Promote { swap: back });
+    bench.receive(NodeId::FRONT_END, Message::Promote { swap: back });
     assert_eq!(bench.swap_asks, ["start", "promote"]);
     assert_eq!(bench.manager.incarnation, Incarnation(3));
     let swapped = bench.events.iter().rev().find_map(|event| match event {
@@ -242,13 +242,13 @@ fn a_shadow_that_the_log_was_cut_off_behind_begins_again_and_is_too_slow_in_the_
 fn a_swap_that_is_given_up_says_so_unless_the_shadow_has_taken_over() {
     let mut bench = Bench::voting(1);
     bench.follow();
-    bench.receive(NodeId::FrontEnd, Message::EndSwap { swap: SWAP });
+    bench.receive(NodeId::FRONT_END, Message::EndSwap { swap: SWAP });
     assert!(matches!(bench.stage(), Stage::Failed(_)));
     bench.promote();
     assert_eq!(bench.manager.incarnation, Incarnation(1), "it is over");
     let mut bench = Bench::voting(1);
     bench.follow();
     bench.promote();
-    bench.receive(NodeId::FrontEnd, Message::EndSwap { swap: SWAP });
+    bench.receive(NodeId::FRONT_END, Message::EndSwap { swap: SWAP });
     assert!(matches!(bench.stage(), Stage::Promoted { .. }), "{:?}", bench.stage());
 }
