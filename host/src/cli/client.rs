@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::market::{Answer, exit_code};
 use crate::protocol::client_message::{ClientMessage, ServerBody};
 use crate::protocol::limits::IN_FLIGHT_PER_CLIENT_MAX;
-use crate::runtime::client::ClientError;
+use crate::runtime::client::{Cause, ClientError};
 
 use super::connect::{ConnectArgs, block_on, unexpected};
 use super::output::say;
@@ -175,10 +175,11 @@ fn print_answer(out: &mut impl Write, answer: &Answer, json: bool) -> anyhow::Re
 
 /// The JSON form of having no answer at all.
 fn error_json(error: &anyhow::Error) -> serde_json::Value {
-    let kind = match error.downcast_ref::<ClientError>() {
-        Some(ClientError::TimedOut { .. }) => "timed-out",
-        Some(ClientError::Refused { .. }) => "refused",
-        Some(ClientError::NotSecured { .. }) => "not-secured",
+    let error_of_client = error.downcast_ref::<ClientError>();
+    let kind = match (error_of_client, error_of_client.and_then(ClientError::shared_cause)) {
+        (Some(ClientError::TimedOut { .. }), _) => "timed-out",
+        (_, Some(Cause::Refused)) => "refused",
+        (_, Some(Cause::NotSecured)) => "not-secured",
         _ => "unreachable",
     };
     json!({"error": kind, "message": format!("{error:#}")})

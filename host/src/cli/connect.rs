@@ -1,9 +1,6 @@
 //! How a command finds the cluster: by `--connect`, or by what `dsms up` left in the current directory; and what it shows there.
 
-use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,7 +8,7 @@ use clap::Args;
 
 use crate::config::ClusterConfig;
 use crate::protocol::client_message::{ClientMessage, ClusterStatus, ServerBody};
-use crate::runtime::client::{Client, ClientError, Target};
+use crate::runtime::client::{Client, ClientError, Failure, FrontEndName, Target};
 use crate::runtime::directory::ClusterDirectory;
 use crate::runtime::tls::ClientTls;
 use crate::runtime::token_files::read_tokens;
@@ -25,9 +22,10 @@ const CA_FILE_VARIABLE: &str = "DSMS_CA_FILE";
 /// Which cluster to talk to.
 #[derive(Debug, Clone, Args)]
 pub struct ConnectArgs {
-    /// The front end's client address, such as 127.0.0.1:7401 or market.example:7401. Without it: the cluster of the current directory.
-    #[arg(long, value_name = "ADDRESS")]
-    pub connect: Option<FrontEndName>,
+    /// The client addresses of the cluster's front ends, with commas between them, such as 127.0.0.1:7401 or
+    /// market-1.example:7401,market-2.example:7401; the first one that answers is asked. Without it: the cluster of the current directory.
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',')]
+    pub connect: Vec<FrontEndName>,
     /// How many seconds to wait for an answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
@@ -39,67 +37,61 @@ pub struct ConnectArgs {
     pub ca: Option<PathBuf>,
 }
 
-/// A host, by name or address, and a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FrontEndName {
-    host: String,
-    port: u16,
-}
+impl ConnectArgs {
+    /// Where front ends listen for clients; at least one.
+    pub fn front_ends(&self) -> anyhow::Result<Vec<FrontEndName>> {
+        if self.connect.is_empty() { Ok(front_ends_of(&running()?)) } else { Ok(self.connect.clone()) }
+    }
 
-impl FromStr for FrontEndName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<FrontEndName, String> {
-        if let Ok(address) = text.parse::<SocketAddr>() {
-            return Ok(FrontEndName { host: address.ip().to_string(), port: address.port() });
+    /// The first front end that lets it connect, for a client with a newly drawn id. Where it is waited for one is told on standard error.
+    pub async fn client(&self) -> anyhow::Result<Client> {
+        if self.connect.is_empty() && here().has_ended() {
+            here().running()?;
+            return Err(ended_without_leave());
         }
-        let split = text.rsplit_once(':').filter(|(host, _)| {
-            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-        });
-        let port = split.and_then(|(_, port)| port.parse().ok());
-        match (split, port) {
-            (Some((host, _)), Some(port)) => Ok(FrontEndName { host: host.to_owned(), port }),
-            _ => {
-                Err("expected an address or a name, and a port, such as 127.0.0.1:7401 or market.example:7401"
-                    .to_owned())
+        let mut client = self.new_client(self.target()?).with_notice(tell);
+        match client.open().await {
+            Ok(()) => Ok(client),
+            Err(error) => Err(self.explain(error)),
+        }
+    }
+
+    /// A client of each front end that lets it connect, at least one. The others are told of on standard error.
+    pub async fn clients(&self) -> anyhow::Result<Vec<Client>> {
+        let target = self.target()?;
+        let mut clients = Vec::new();
+        if target.front_ends.len() > 1 {
+            for one in target.each() {
+                let mut client = self.new_client(one);
+                match client.try_open().await {
+                    Ok(()) => clients.push(client),
+                    Err(failure) => tell(&failure.to_string()),
+                }
             }
         }
-    }
-}
-
-impl fmt::Display for FrontEndName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FrontEndName { host, port } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
-    }
-}
-
-impl FrontEndName {
-    fn resolve(&self) -> anyhow::Result<SocketAddr> {
-        let mut found =
-            (self.host.as_str(), self.port).to_socket_addrs().with_context(|| format!("cannot find {self}"))?;
-        found.next().with_context(|| format!("{self} has no address"))
-    }
-}
-
-impl ConnectArgs {
-    /// The address of the front end.
-    pub fn address(&self) -> anyhow::Result<SocketAddr> {
-        match &self.connect {
-            Some(front_end) => front_end.resolve(),
-            None => Ok(running()?.front_ends[0].client_address),
+        if clients.is_empty() {
+            clients.push(self.client().await?);
         }
+        Ok(clients)
     }
 
-    /// Connects to the front end under a newly drawn client id.
-    pub async fn client(&self) -> anyhow::Result<Client> {
-        let patience = Duration::from_secs(self.timeout);
-        let client = Client::connect_to(self.target()?, Client::draw_id(), patience).await;
-        client.map_err(|error| match (&error, &self.connect) {
-            (ClientError::Unreachable { .. }, None) => anyhow::Error::new(error)
-                .context("the cluster of this directory has ended without taking leave; start it again with `dsms up`"),
-            _ => error.into(),
-        })
+    fn new_client(&self, target: Target) -> Client {
+        Client::new(target, Client::draw_id(), Duration::from_secs(self.timeout))
+    }
+
+    /// What can be done about a front end that cannot be had.
+    fn explain(&self, error: ClientError) -> anyhow::Error {
+        let is_final = |failure: &Failure| failure.cause.is_final();
+        let advice = match &error {
+            ClientError::NoFrontEnd(failures) if !failures.iter().any(is_final) && self.connect.is_empty() => {
+                "the cluster of this directory does not answer; the log of `dsms up` says why its front end does not start"
+            }
+            ClientError::NoFrontEnd(failures) if !failures.iter().any(is_final) => {
+                "--connect names nobody who answers; give the `client_address` of a front end that runs"
+            }
+            _ => return error.into(),
+        };
+        anyhow::Error::new(error).context(advice)
     }
 
     /// The words with which another command finds the same cluster and shows it the same.
@@ -109,26 +101,30 @@ impl ConnectArgs {
             words.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
         };
         let text = |path: &PathBuf| path.display().to_string();
-        add("--connect", self.connect.as_ref().map(FrontEndName::to_string));
+        add("--connect", self.connect_word());
         add("--token-file", self.token_file.as_ref().map(text));
         add("--ca", self.ca.as_ref().map(text));
         words
     }
 
+    /// What --connect says, in one word, if it is there.
+    pub fn connect_word(&self) -> Option<String> {
+        let names: Vec<String> = self.connect.iter().map(FrontEndName::to_string).collect();
+        (!names.is_empty()).then(|| names.join(","))
+    }
+
     fn target(&self) -> anyhow::Result<Target> {
-        let (address, host, ca) = match &self.connect {
-            Some(front_end) => (front_end.resolve()?, front_end.host.clone(), None),
-            None => {
-                let config = running()?;
-                let address = config.front_ends[0].client_address;
-                (address, address.ip().to_string(), self.ca_of(&config)?)
-            }
+        let (front_ends, ca) = if self.connect.is_empty() {
+            let config = running()?;
+            (front_ends_of(&config), self.ca_of(&config)?)
+        } else {
+            (self.connect.clone(), None)
         };
         let ca = self.ca.clone().or_else(|| variable(CA_FILE_VARIABLE)).or(ca);
         let token_file = self.token_file.clone().or_else(|| variable(TOKEN_FILE_VARIABLE));
         let tls = ca.map(|ca| ClientTls::load(&ca)).transpose()?;
         let tokens = token_file.map(|file| read_tokens(&file)).transpose()?.unwrap_or_default();
-        Ok(Target { address, host, tls, tokens })
+        Ok(Target { front_ends, tls, tokens })
     }
 
     /// Whom to believe in this directory, if nothing else is said.
@@ -144,8 +140,33 @@ impl ConnectArgs {
     }
 }
 
+fn here() -> ClusterDirectory {
+    ClusterDirectory::within(".".as_ref())
+}
+
 fn running() -> anyhow::Result<ClusterConfig> {
-    Ok(ClusterDirectory::within(".".as_ref()).running()?)
+    Ok(here().running()?)
+}
+
+/// Where the front ends of a cluster listen for clients.
+pub fn front_ends_of(config: &ClusterConfig) -> Vec<FrontEndName> {
+    config.front_ends.iter().map(|front_end| front_end.client_address.into()).collect()
+}
+
+fn ended_without_leave() -> anyhow::Error {
+    anyhow::anyhow!("the cluster of this directory has ended without taking leave; start it again with `dsms up`")
+}
+
+/// Faults and swaps are known to the front end that was asked for them: says which it is, where it might have been another.
+pub fn tell_whose(client: &Client) {
+    if client.has_choice() {
+        tell(&format!("at the front end {}", client.front_end()));
+    }
+}
+
+/// On standard error, what a person should know who waits.
+fn tell(words: &str) {
+    eprintln!("dsms: {words}");
 }
 
 fn variable(name: &str) -> Option<PathBuf> {
@@ -172,21 +193,4 @@ pub fn unexpected(body: &ServerBody) -> anyhow::Error {
 /// Waits for the client's answer within a runtime of its own.
 pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     super::runtime().context("cannot start the runtime")?.block_on(future)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_front_end_is_named_by_address_or_name_and_always_with_its_port() {
-        for text in ["127.0.0.1:7401", "[::1]:7401", "market.example:7401", "front-end:1"] {
-            assert_eq!(text.parse::<FrontEndName>().unwrap().to_string(), text);
-        }
-        for text in ["", ":7401", "127.0.0.1", "market.example", "market:example", "::1:7401", "a b:1", "market:65536"]
-        {
-            assert!(text.parse::<FrontEndName>().is_err(), "{text:?}");
-        }
-        assert_eq!("127.0.0.1:7401".parse::<FrontEndName>().unwrap().resolve().unwrap().port(), 7401);
-    }
 }

@@ -10,9 +10,9 @@ use crate::market::OPERATION_FORMS;
 use crate::protocol::client_message::{ClientMessage, FaultAsk, FaultState, FaultStatus, ServerBody};
 use crate::protocol::fault::{ALWAYS_PPM, Fault, FaultId, FaultKind};
 use crate::protocol::id::NodeId;
-use crate::runtime::client::Client;
+use crate::runtime::client::{Client, ClientError};
 
-use super::connect::{ConnectArgs, block_on, status_of, unexpected};
+use super::connect::{ConnectArgs, block_on, status_of, tell_whose, unexpected};
 use super::output::say;
 
 /// How long a module is slow, a process paused or a datagram late, where nothing is said.
@@ -132,6 +132,7 @@ pub fn run(args: FaultArgs) -> anyhow::Result<ExitCode> {
                 for node in &nodes {
                     fault.check(*node, NodeId::FRONT_END).map_err(anyhow::Error::msg)?;
                 }
+                tell_whose(&client);
                 for node in nodes {
                     added.extend(ask(&mut client, FaultAsk::Add { node, fault: fault.clone() }).await?);
                 }
@@ -209,12 +210,21 @@ async fn nodes(name: &str, client: &mut Client) -> anyhow::Result<Vec<NodeId>> {
 }
 
 fn ask_once(connect: &ConnectArgs, what: FaultAsk) -> anyhow::Result<Vec<FaultStatus>> {
-    block_on(async { ask(&mut connect.client().await?, what).await })
+    block_on(async {
+        let mut client = connect.client().await?;
+        let faults = ask(&mut client, what).await?;
+        tell_whose(&client);
+        Ok(faults)
+    })
 }
 
 /// Asks the front end about faults.
 pub(super) async fn ask(client: &mut Client, ask: FaultAsk) -> anyhow::Result<Vec<FaultStatus>> {
-    match client.call(|number| ClientMessage::Faults { number, ask }).await? {
+    let answered = client.call(|number| ClientMessage::Faults { number, ask }).await.map_err(|error| match error {
+        ClientError::Unsure(_) => anyhow::Error::new(error).context("look with `dsms fault ls`"),
+        _ => error.into(),
+    });
+    match answered? {
         ServerBody::Faults(faults) => Ok(faults),
         ServerBody::FaultRefused(words) => anyhow::bail!(words),
         other => Err(unexpected(&other)),

@@ -35,9 +35,9 @@ pub struct PsArgs {
 pub fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
     let status = block_on(async { status_of(&mut args.connect.client().await?).await })?;
     // Addresses are in the configuration of the directory's own cluster; a front end does not tell strangers.
-    let config = match &args.connect.connect {
-        None => Some(ClusterDirectory::within(".".as_ref()).running()?),
-        Some(_) => None,
+    let config = match args.connect.connect.is_empty() {
+        true => Some(ClusterDirectory::within(".".as_ref()).running()?),
+        false => None,
     };
     let rows: Vec<Row> = status.nodes.iter().map(|node| Row::new(node, &status, config.as_ref())).collect();
     if args.json {

@@ -1,5 +1,6 @@
 //! `dsms shrink`: from one place of a running cluster's order to the fewest requests that show what went wrong there.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,12 +9,12 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::connect::{ConnectArgs, block_on, status_of, unexpected};
+use super::connect::{ConnectArgs, block_on, front_ends_of, status_of, unexpected};
 use super::incident::{
     Subject, absolute, given_json, print_given, print_states, progress_bar, state_differences, states_json,
 };
 use super::output::{say, shell_word};
-use super::why::{replies_differ, response_words};
+use super::why::{first_to_know, replies_differ, response_words};
 use crate::config::ClusterConfig;
 use crate::market::Digest;
 use crate::protocol::client_message::{ClientMessage, ClusterStatus, PastOrder, ServerBody, WhyAnswer};
@@ -130,16 +131,15 @@ pub fn run(args: ShrinkArgs) -> anyhow::Result<ExitCode> {
 /// Has the cluster tell what was asked, up to the place.
 async fn ask(args: &ShrinkArgs) -> anyhow::Result<Told> {
     let place = args.sequence;
-    let mut client = args.connect.client().await?;
-    let status = status_of(&mut client).await?;
-    let body = client.call(|number| ClientMessage::Why { number, sequence: place }).await?;
-    let record = match body {
-        ServerBody::Why(WhyAnswer::Recorded { record, .. }) => *record,
-        ServerBody::Why(WhyAnswer::NotRecorded { last: 0, .. }) => bail!("nothing was ordered yet"),
-        ServerBody::Why(WhyAnswer::NotRecorded { first, last }) => bail!(
+    let mut clients = args.connect.clients().await?;
+    let (why, client) = first_to_know(&mut clients, place).await?;
+    let status = status_of(client).await?;
+    let record = match why {
+        WhyAnswer::Recorded { record, .. } => *record,
+        WhyAnswer::NotRecorded { last: 0, .. } => bail!("nothing was ordered yet"),
+        WhyAnswer::NotRecorded { first, last } => bail!(
             "#{place} is not recorded: the ledger of the front end holds {first} to {last}; choose one of these with `dsms why SEQ`"
         ),
-        other => return Err(unexpected(&other)),
     };
     match record.asked.map(|asked| asked.command) {
         Some(Command::Request(_)) => {}
@@ -148,7 +148,11 @@ async fn ask(args: &ShrinkArgs) -> anyhow::Result<Told> {
         }
         None => bail!("what was asked at #{place} is not known: the front end that submitted it has ended since"),
     }
-    let orders = fetch_history(&mut client, place).await?;
+    let mut histories = Vec::new();
+    for client in &mut clients {
+        histories.push(fetch_history(client, place).await?);
+    }
+    let orders = merge(histories);
     let executed = executed(&orders, record.sequence);
     let first = executed.repeats.or_else(|| match &record.conclusion {
         Some(Conclusion::Released { response, .. }) => match &**response {
@@ -190,14 +194,25 @@ async fn fetch_history(client: &mut Client, last: u64) -> anyhow::Result<Vec<Pas
     Ok(orders)
 }
 
+/// What several front ends know of the order together: each knows what was asked only where it has submitted it itself.
+fn merge(histories: Vec<Vec<PastOrder>>) -> Vec<PastOrder> {
+    let mut merged: BTreeMap<SequenceNumber, PastOrder> = BTreeMap::new();
+    for order in histories.into_iter().flatten() {
+        let known = merged.entry(order.sequence).or_insert(order);
+        known.asked = known.asked.or(order.asked);
+        known.is_void |= order.is_void;
+    }
+    merged.into_values().collect()
+}
+
 /// The configuration of the cluster that is asked, if it is the one of this directory.
 fn config_of(connect: &ConnectArgs) -> anyhow::Result<Option<ClusterConfig>> {
     let running = ClusterDirectory::within(".".as_ref()).running();
-    if connect.connect.is_none() {
+    if connect.connect.is_empty() {
         return Ok(Some(running?));
     }
-    let address = connect.address()?;
-    Ok(running.ok().filter(|config| config.front_ends.iter().any(|front_end| front_end.client_address == address)))
+    let is_asked = |config: &ClusterConfig| front_ends_of(config).iter().any(|name| connect.connect.contains(name));
+    Ok(running.ok().filter(is_asked))
 }
 
 /// The modules that were asked for, or each that a replica has, as its first one or a spare; with the replicas.
@@ -420,4 +435,31 @@ fn reasons(told: &Told) -> String {
     "So it was not the module's code alone: a fault that was injected, a state that was corrupt, a life of the replica that had begun \
      later, or a module that goes by the order's time, which is not recorded."
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::parse_request;
+    use crate::protocol::id::{ClientId, RequestId, RequestNumber};
+
+    #[test]
+    fn what_several_front_ends_know_of_the_order_is_put_together() {
+        let asked = |number| {
+            let words = ["NYKB1001", "get-shares"].map(str::to_owned);
+            let id = RequestId { client: ClientId(7), number: RequestNumber(number) };
+            (id, Command::Request(parse_request(&words).unwrap()))
+        };
+        let order = |sequence, asked, is_void| PastOrder { sequence: SequenceNumber(sequence), asked, is_void };
+        let first = vec![order(1, Some(asked(1)), false), order(2, None, true), order(3, None, false)];
+        let second = vec![order(2, Some(asked(2)), false), order(3, None, false), order(4, Some(asked(4)), false)];
+        let expected = [
+            order(1, Some(asked(1)), false),
+            order(2, Some(asked(2)), true),
+            order(3, None, false),
+            order(4, Some(asked(4)), false),
+        ];
+        assert_eq!(merge(vec![first.clone(), second.clone()]), expected);
+        assert_eq!(merge(vec![second, first]), expected);
+    }
 }

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::connect::{ConnectArgs, block_on, unexpected};
+use super::connect::{ConnectArgs, block_on, tell_whose, unexpected};
 use super::incident::absolute;
 use super::module::{load_module, tell_of_compiling};
 use super::output::say;
@@ -20,7 +20,7 @@ use crate::protocol::client_message::{ClientMessage, ServerBody};
 use crate::protocol::id::{NodeId, ReplicaId};
 use crate::protocol::message::{Command, Response};
 use crate::protocol::swap::{Candidate, Mismatch, Stage, SwapAsk, SwapStatus};
-use crate::runtime::client::Client;
+use crate::runtime::client::{Client, ClientError};
 use crate::sandbox::{Engine, SandboxLimits};
 
 /// How often it is asked how far the swap is.
@@ -115,6 +115,7 @@ async fn swap(connect: &ConnectArgs, wanted: &Wanted, shadow_len: u64) -> anyhow
     let Some(mut status) = ask(&mut client, SwapAsk::Begin { replica, candidate, shadow_len }).await? else {
         return Ok(None);
     };
+    tell_whose(&client);
     let bar = ProgressBar::new_spinner();
     let mut looks_without_news = 0;
     while !status.stage.is_over() {
@@ -141,7 +142,11 @@ async fn swap(connect: &ConnectArgs, wanted: &Wanted, shadow_len: u64) -> anyhow
 }
 
 async fn ask(client: &mut Client, ask: SwapAsk) -> anyhow::Result<Option<SwapStatus>> {
-    match client.call(|number| ClientMessage::Swap { number, ask }).await? {
+    let answered = client.call(|number| ClientMessage::Swap { number, ask }).await.map_err(|error| match error {
+        ClientError::Unsure(_) => anyhow::Error::new(error).context("`dsms ps` shows which module each replica runs"),
+        _ => error.into(),
+    });
+    match answered? {
         ServerBody::Swap(status) => Ok(status),
         ServerBody::SwapRefused(words) => bail!(words),
         other => Err(unexpected(&other)),

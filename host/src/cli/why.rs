@@ -12,6 +12,7 @@ use crate::protocol::id::{ReplicaId, SequenceNumber};
 use crate::protocol::ledger::{Conclusion, Record};
 use crate::protocol::message::{Command, Response};
 use crate::protocol::time::Instant;
+use crate::runtime::client::Client;
 
 use super::connect::{ConnectArgs, block_on, status_of, unexpected};
 use super::output::say;
@@ -38,13 +39,7 @@ pub struct WhyArgs {
 
 /// Runs the command.
 pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
-    let (why, quorum) = block_on(async {
-        let mut client = args.connect.client().await?;
-        let status = status_of(&mut client).await?;
-        let body = client.call(|number| ClientMessage::Why { number, sequence: args.sequence }).await?;
-        let ServerBody::Why(why) = body else { return Err(unexpected(&body)) };
-        Ok((why, status.wrong + 1))
-    })?;
+    let (why, quorum) = block_on(ask(&args))?;
     match why {
         WhyAnswer::Recorded { record, events } => {
             if args.json {
@@ -57,11 +52,8 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
                     say!("  {:<11} {:>11}  {}", event.node.to_string(), after(&record, event.at), event.event);
                 }
                 if is_request(&record) && replies_differ(&record) {
-                    let elsewhere = args
-                        .connect
-                        .connect
-                        .as_ref()
-                        .map_or_else(String::new, |front_end| format!(" --connect {front_end}"));
+                    let connect = args.connect.connect_word();
+                    let elsewhere = connect.map_or_else(String::new, |names| format!(" --connect {names}"));
                     say!("  shrink it to the fewest requests: dsms shrink {}{elsewhere}", args.sequence);
                 }
             }
@@ -79,6 +71,58 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::from(NOT_RECORDED_EXIT))
         }
+    }
+}
+
+/// What is recorded, and how many equal outcomes release. A front end knows only of what it has submitted itself, so one is asked after the
+/// other until one knows what was asked.
+async fn ask(args: &WhyArgs) -> anyhow::Result<(WhyAnswer, usize)> {
+    let mut clients = args.connect.clients().await?;
+    let (why, client) = first_to_know(&mut clients, args.sequence).await?;
+    let status = status_of(client).await?;
+    Ok((why, status.wrong + 1))
+}
+
+/// What the first of these front ends says that knows what was asked there; if none does, what is told by the one that knows most.
+pub(super) async fn first_to_know(clients: &mut [Client], sequence: u64) -> anyhow::Result<(WhyAnswer, &mut Client)> {
+    let mut best: Option<(WhyAnswer, usize)> = None;
+    let mut failed = None;
+    for (place, client) in clients.iter_mut().enumerate() {
+        let why = match client.call(|number| ClientMessage::Why { number, sequence }).await {
+            Ok(ServerBody::Why(why)) => why,
+            Ok(other) => return Err(unexpected(&other)),
+            // It has ended meanwhile; another one may know.
+            Err(error) => {
+                failed = Some(error);
+                continue;
+            }
+        };
+        if best.as_ref().is_none_or(|(best, _)| knowledge(best) < knowledge(&why)) {
+            best = Some((why, place));
+        }
+        if best.as_ref().is_some_and(|(best, _)| knowledge(best) == Knowledge::All) {
+            break;
+        }
+    }
+    match (best, failed) {
+        (Some((why, place)), _) => Ok((why, &mut clients[place])),
+        (None, error) => Err(error.expect("there is one client at least").into()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Knowledge {
+    Nothing,
+    /// Replies, or none.
+    NotWhatWasAsked,
+    All,
+}
+
+fn knowledge(why: &WhyAnswer) -> Knowledge {
+    match why {
+        WhyAnswer::Recorded { record, .. } if record.asked.is_some() => Knowledge::All,
+        WhyAnswer::Recorded { .. } => Knowledge::NotWhatWasAsked,
+        WhyAnswer::NotRecorded { .. } => Knowledge::Nothing,
     }
 }
 

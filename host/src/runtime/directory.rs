@@ -12,6 +12,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 use crate::config::{ClusterConfig, ConfigError, PathNotUtf8};
 use crate::protocol::secret::{SECRET_LEN, Secret};
 use crate::storage::lock::{self, Lock, LockError};
@@ -125,6 +128,13 @@ impl ClusterDirectory {
     /// Takes the configuration away when the cluster ends.
     pub fn withdraw(&self) {
         let _never_published = fs::remove_file(self.config_file());
+    }
+
+    /// Whether the process that held the lock is gone; what it has left here is no running cluster.
+    pub fn has_ended(&self) -> bool {
+        let holder = fs::read_to_string(self.path.join("lock")).ok().and_then(|text| text.trim().parse().ok());
+        // A process of somebody else cannot be asked, but is there.
+        holder.and_then(Pid::from_raw).is_some_and(|holder| test_kill_process(holder) == Err(Errno::SRCH))
     }
 
     /// The configuration of the cluster that runs here.

@@ -47,6 +47,8 @@ pub struct Tally {
     pub unauthorized: usize,
     /// How often a request was answered `busy` and sent again.
     pub busy_retries: u64,
+    /// How often another connection took the place of one that was lost.
+    pub moves: u64,
     /// Requests that the front end did not understand.
     pub bad_requests: usize,
     /// Requests that were never answered, or never sent since the client had given up.
@@ -78,7 +80,8 @@ pub async fn prepare(connect: &ConnectArgs) -> anyhow::Result<()> {
 pub async fn run(connect: &ConnectArgs, plan: Plan) -> anyhow::Result<(Tally, Duration)> {
     let mut clients = Vec::with_capacity(plan.clients_len);
     for place in 1..=plan.clients_len {
-        let client = connect.client().await;
+        // What becomes of each connection is counted, and not told one by one.
+        let client = connect.client().await.map(Client::without_notice);
         clients.push(client.with_context(|| format!("client {place} of {} cannot connect", plan.clients_len))?);
     }
     let progress = progress_bar(plan.requests_len);
@@ -134,14 +137,14 @@ async fn drive(
         while let Some(answer) = next {
             match answer {
                 Ok(message) => flight.on_answer(message, clock.now()),
-                Err(error) => return flight.give_up(error.to_string(), requests_len, client.busy_len()),
+                Err(error) => return flight.give_up(error.to_string(), requests_len, &client),
             }
             taken += 1;
             next = if client.unanswered_len() == 0 { None } else { at_hand(&mut client).await };
         }
         progress.inc(taken);
     }
-    Tally { busy_retries: client.busy_len(), ..flight.tally }
+    Tally { busy_retries: client.busy_len(), moves: client.moved_len(), ..flight.tally }
 }
 
 /// The next answer if it is there already.
@@ -185,8 +188,9 @@ impl Flight {
         }
     }
 
-    fn give_up(mut self, reason: String, requests_len: usize, busy_retries: u64) -> Tally {
-        self.tally.busy_retries = busy_retries;
+    fn give_up(mut self, reason: String, requests_len: usize, client: &Client) -> Tally {
+        self.tally.busy_retries = client.busy_len();
+        self.tally.moves = client.moved_len();
         self.tally.lost = requests_len - self.tally.latencies_us.len();
         self.tally.failure = Some(reason);
         self.tally
@@ -204,6 +208,7 @@ impl Tally {
         self.busy += other.busy;
         self.unauthorized += other.unauthorized;
         self.busy_retries += other.busy_retries;
+        self.moves += other.moves;
         self.bad_requests += other.bad_requests;
         self.lost += other.lost;
         self.failure = self.failure.take().or(other.failure);

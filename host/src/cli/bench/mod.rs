@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::protocol::limits::{CONNECTIONS_LEN_MAX, IN_FLIGHT_PER_CLIENT_MAX};
+use crate::protocol::limits::CONNECTIONS_LEN_MAX;
+use crate::runtime::client::AHEAD_LEN_MAX;
 
 use super::connect::{ConnectArgs, block_on};
 use crate::cli::output::say;
@@ -29,6 +30,9 @@ const UNANSWERED_EXIT: u8 = 1;
 /// The cluster is changed: shares of September 2025 are added, bought and sold. For comparison a bare round trip of one
 /// datagram between two processes on the loopback interface is measured before and after the load.
 ///
+/// A client whose connection breaks, or whose front end says nothing any more, goes on at the next one of --connect, and sends again what was
+/// not answered; each request is counted once, with all the time that it took.
+///
 /// Exit code: 0 every request was answered with a released outcome, 1 some were not, 2 the load could not be run.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
@@ -36,7 +40,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=CONNECTIONS_LEN_MAX as i64))]
     clients: u16,
     /// How many requests each client keeps in flight.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=IN_FLIGHT_PER_CLIENT_MAX as i64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=AHEAD_LEN_MAX as i64))]
     in_flight: u16,
     /// How many requests all clients send together.
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=REQUESTS_LEN_MAX))]

@@ -70,6 +70,7 @@ impl Report {
                 "bad_requests": tally.bad_requests,
             },
             "busy_retries": tally.busy_retries,
+            "moves": tally.moves,
             "lost": tally.lost,
             "failure": tally.failure,
             "udp_round_trip_us": {
@@ -124,6 +125,9 @@ impl fmt::Display for Report {
         )?;
         if tally.busy_retries > 0 {
             writeln!(f, "overload     {} times answered busy and sent again", tally.busy_retries)?;
+        }
+        if tally.moves > 0 {
+            writeln!(f, "moved on     {} times to another connection, for want of the one before", tally.moves)?;
         }
         if let Some(failure) = &tally.failure {
             writeln!(f, "gave up      {failure}")?;

@@ -2,6 +2,7 @@
 //!
 //! Every step is a command that a person can type, and is run as one: `./build`, `dsms check`, `dsms swap`.
 
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use self::step::{Ended, Step, Stop};
 use super::connect::{ConnectArgs, block_on};
 use super::output::shell_word;
 use crate::protocol::id::NodeId;
+use crate::runtime::client::FrontEndName;
 
 mod sources;
 mod step;
@@ -172,9 +174,11 @@ impl WatchArgs {
 
     /// Whether a front end can be reached. What a cluster leaves behind that was killed is no cluster.
     fn cluster_runs(&self) -> bool {
-        self.connect
-            .address()
-            .is_ok_and(|address| std::net::TcpStream::connect_timeout(&address, CONNECT_PATIENCE).is_ok())
+        let accepts = |name: &FrontEndName| {
+            let found = (&*name.host, name.port).to_socket_addrs();
+            found.is_ok_and(|mut found| found.any(|at| TcpStream::connect_timeout(&at, CONNECT_PATIENCE).is_ok()))
+        };
+        self.connect.front_ends().is_ok_and(|front_ends| front_ends.iter().any(accepts))
     }
 }
 

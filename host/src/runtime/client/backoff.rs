@@ -32,11 +32,7 @@ impl Backoff {
                 return false;
             }
             self.waits_len += 1;
-            let wait = wait(self.waits_len, draw());
-            let mut timer = tokio::time::interval(wait);
-            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            timer.reset();
-            self.timer = Some(timer);
+            self.timer = Some(timer(wait(self.waits_len, draw())));
         }
         self.numbers.push(number);
         true
@@ -47,10 +43,14 @@ impl Backoff {
         self.waits_len = 0;
     }
 
+    /// Whether requests wait to be sent again.
+    pub fn is_waiting(&self) -> bool {
+        self.timer.is_some()
+    }
+
     /// The connection is new, and everything is sent again at once.
     pub fn clear(&mut self) {
-        self.numbers.clear();
-        self.timer = None;
+        *self = Backoff::default();
     }
 
     /// Waits until requests are to be sent again; for ever if there are none. Cancel-safe.
@@ -72,6 +72,14 @@ impl Backoff {
 fn wait(nth: u32, drawn: u8) -> Duration {
     let longest = WAIT_FIRST.saturating_mul(1 << (nth - 1).min(16)).min(WAIT_MAX);
     longest / 2 + longest * u32::from(drawn) / (2 * 255)
+}
+
+/// A timer that goes off after this time, and again after it.
+pub fn timer(every: Duration) -> Interval {
+    let mut timer = tokio::time::interval(every);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    timer.reset();
+    timer
 }
 
 fn draw() -> u8 {
