@@ -1,8 +1,10 @@
 //! What a person or a script sees: answers, JSON forms, exit codes, `ps`, `why`.
 
+use dsms::protocol::id::NodeId;
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, requests_as};
+use crate::harness::{Cluster, requests_as, wait_for_end};
 
 #[test]
 fn every_operation_is_answered_in_the_form_and_with_the_exit_code_of_the_specification() {
@@ -140,4 +142,21 @@ fn the_shell_reads_lines_and_ends() {
     {
         assert!(text.contains(expected), "{expected:?} is missing in {text}");
     }
+}
+
+#[test]
+fn a_command_waits_for_a_front_end_that_is_started_again() {
+    let cluster = Cluster::start(&[]);
+    assert_eq!(cluster.request("NYKA1001", "add-share NYKM100925 Equity 3").1, 0);
+    let kill = || {
+        let front_end = cluster.node_pid(NodeId::FrontEnd);
+        kill_process(front_end, Signal::KILL).unwrap();
+        wait_for_end(front_end);
+    };
+    kill();
+    let status = cluster.run(&["status", "--json"]);
+    assert_eq!(status.status.code(), Some(0), "{status:?}");
+    kill();
+    let (answer, code) = cluster.request("NYKB1001", "purchase-share NYKM100925 Equity 2");
+    assert_eq!((&answer["result"], &answer["bought"], code), (&json!("purchased"), &json!(2), 0), "{answer}");
 }
