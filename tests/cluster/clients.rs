@@ -1,10 +1,12 @@
 //! What a person or a script sees: answers, JSON forms, exit codes, `ps`, `why`.
 
+use std::process::Stdio;
+
 use dsms::protocol::id::NodeId;
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, requests_as, wait_for_end};
+use crate::harness::{Cluster, DEADLINE, Stopwatch, dsms, requests_as, wait_for_end};
 
 #[test]
 fn every_operation_is_answered_in_the_form_and_with_the_exit_code_of_the_specification() {
@@ -159,4 +161,27 @@ fn a_command_waits_for_a_front_end_that_is_started_again() {
     kill();
     let (answer, code) = cluster.request("NYKB1001", "purchase-share NYKM100925 Equity 2");
     assert_eq!((&answer["result"], &answer["bought"], code), (&json!("purchased"), &json!(2), 0), "{answer}");
+}
+
+#[test]
+fn a_load_goes_on_when_its_front_end_is_killed_and_each_request_counts_once() {
+    let cluster = Cluster::start(&[]);
+    let ordered_len = || -> u64 {
+        let ps: Value = serde_json::from_slice(&cluster.run(&["ps", "--json"]).stdout).unwrap();
+        let nodes = ps["nodes"].as_array().unwrap();
+        nodes.iter().find(|node| node["node"] == "sequencer").unwrap()["sequence"].as_u64().unwrap()
+    };
+    let mut load = dsms(cluster.directory());
+    load.args(["bench", "--clients", "3", "--in-flight", "8", "--requests", "20000", "--json"]);
+    let load = load.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let watch = Stopwatch::start();
+    while ordered_len() < 500 {
+        assert!(watch.elapsed() < DEADLINE, "the load does not begin");
+    }
+    kill_process(cluster.node_pid(NodeId::FrontEnd), Signal::KILL).unwrap();
+    let output = load.wait_with_output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let answered = told["outcomes"]["succeeded"].as_u64().unwrap() + told["outcomes"]["refused"].as_u64().unwrap();
+    assert_eq!((answered, output.status.code()), (20_000, Some(0)), "{told}");
+    assert!(told["moves"].as_u64().unwrap() >= 3, "each client has moved: {told}");
 }
