@@ -134,6 +134,8 @@ fn the_nodes_of_a_configuration_can_be_started_one_by_one() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8(answer.stdout).unwrap(), "#1 added: capacity 3\n");
+    let here = dsms(path).args(["client", "--as", "NYKA1001", "list-share-availability", "Equity"]).output().unwrap();
+    assert!(here.status.success(), "the configuration says where: {here:?}");
     let unknown = dsms(path).args(["node", "replica-7"]).output().unwrap();
     assert!(String::from_utf8(unknown.stderr).unwrap().contains("its nodes are front-end, sequencer, replica-1"));
     for node in &mut nodes {

@@ -1,4 +1,4 @@
-//! How a command finds the cluster: by `--connect`, or by what `dsms up` left in the current directory; and what it shows there.
+//! How a command finds the cluster: by `--connect`, or by the cluster of the current directory; and what it shows there.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use clap::Args;
 
 use crate::config::ClusterConfig;
 use crate::protocol::client_message::{ClientMessage, ClusterStatus, ServerBody};
-use crate::runtime::client::{Client, ClientError, Failure, FrontEndName, Target};
-use crate::runtime::directory::ClusterDirectory;
+use crate::runtime::client::{Cause, Client, FrontEndName, Target};
 use crate::runtime::tls::ClientTls;
 use crate::runtime::token_files::read_tokens;
+
+use super::here::{self, Here, front_ends_of};
 
 /// Names the file of tokens where --token-file does not.
 const TOKEN_FILE_VARIABLE: &str = "DSMS_TOKEN_FILE";
@@ -40,19 +41,27 @@ pub struct ConnectArgs {
 impl ConnectArgs {
     /// Where front ends listen for clients; at least one.
     pub fn front_ends(&self) -> anyhow::Result<Vec<FrontEndName>> {
-        if self.connect.is_empty() { Ok(front_ends_of(&running()?)) } else { Ok(self.connect.clone()) }
+        if self.connect.is_empty() { Ok(front_ends_of(&here()?.config)) } else { Ok(self.connect.clone()) }
     }
 
     /// The first front end that lets it connect, for a client with a newly drawn id. Where it is waited for one is told on standard error.
     pub async fn client(&self) -> anyhow::Result<Client> {
-        if self.connect.is_empty() && here().has_ended() {
-            here().running()?;
-            return Err(ended_without_leave());
+        let here = if self.connect.is_empty() { Some(here()?) } else { None };
+        if here.as_ref().is_some_and(|here| here.has_ended) {
+            bail!("the cluster of this directory has ended without taking leave; start it again with `dsms up`");
         }
         let mut client = self.new_client(self.target()?).with_notice(tell);
+        let advice = here
+            .map_or("--connect names nobody who answers; give the `client_address` of a front end that runs", |here| {
+                here.advice
+            });
         match client.open().await {
             Ok(()) => Ok(client),
-            Err(error) => Err(self.explain(error)),
+            // Who refuses says why.
+            Err(error) if error.shared_cause() == Some(Cause::Unreachable) => {
+                Err(anyhow::Error::new(error).context(advice))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -79,21 +88,6 @@ impl ConnectArgs {
         Client::new(target, Client::draw_id(), Duration::from_secs(self.timeout))
     }
 
-    /// What can be done about a front end that cannot be had.
-    fn explain(&self, error: ClientError) -> anyhow::Error {
-        let is_final = |failure: &Failure| failure.cause.is_final();
-        let advice = match &error {
-            ClientError::NoFrontEnd(failures) if !failures.iter().any(is_final) && self.connect.is_empty() => {
-                "the cluster of this directory does not answer; the log of `dsms up` says why its front end does not start"
-            }
-            ClientError::NoFrontEnd(failures) if !failures.iter().any(is_final) => {
-                "--connect names nobody who answers; give the `client_address` of a front end that runs"
-            }
-            _ => return error.into(),
-        };
-        anyhow::Error::new(error).context(advice)
-    }
-
     /// The words with which another command finds the same cluster and shows it the same.
     pub fn words(&self) -> Vec<String> {
         let mut words = vec!["--timeout".to_owned(), self.timeout.to_string()];
@@ -107,6 +101,11 @@ impl ConnectArgs {
         words
     }
 
+    /// The configuration of the cluster, if it is the one of this directory. A front end does not tell strangers.
+    pub fn config(&self) -> anyhow::Result<Option<ClusterConfig>> {
+        if self.connect.is_empty() { Ok(Some(here()?.config)) } else { Ok(None) }
+    }
+
     /// What --connect says, in one word, if it is there.
     pub fn connect_word(&self) -> Option<String> {
         let names: Vec<String> = self.connect.iter().map(FrontEndName::to_string).collect();
@@ -115,7 +114,7 @@ impl ConnectArgs {
 
     fn target(&self) -> anyhow::Result<Target> {
         let (front_ends, ca) = if self.connect.is_empty() {
-            let config = running()?;
+            let config = here()?.config;
             (front_ends_of(&config), self.ca_of(&config)?)
         } else {
             (self.connect.clone(), None)
@@ -140,21 +139,8 @@ impl ConnectArgs {
     }
 }
 
-fn here() -> ClusterDirectory {
-    ClusterDirectory::within(".".as_ref())
-}
-
-fn running() -> anyhow::Result<ClusterConfig> {
-    Ok(here().running()?)
-}
-
-/// Where the front ends of a cluster listen for clients.
-pub fn front_ends_of(config: &ClusterConfig) -> Vec<FrontEndName> {
-    config.front_ends.iter().map(|front_end| front_end.client_address.into()).collect()
-}
-
-fn ended_without_leave() -> anyhow::Error {
-    anyhow::anyhow!("the cluster of this directory has ended without taking leave; start it again with `dsms up`")
+fn here() -> anyhow::Result<Here> {
+    here::find(".".as_ref())
 }
 
 /// Faults and swaps are known to the front end that was asked for them: says which it is, where it might have been another.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use super::here::CONFIG_FILE;
 use super::output::{say, shell_word};
 use super::up::parse_mode;
 use crate::config::{ConfigError, parse};
@@ -16,9 +17,6 @@ use crate::protocol::id::{Membership, NodeId};
 use crate::protocol::limits::{FRONT_ENDS_LEN_MAX, REPLICAS_LEN_MAX};
 use crate::protocol::quorum::Tolerance;
 use crate::runtime::keys::{draw, write_all};
-
-/// The configuration that is written.
-const CONFIG_FILE: &str = "dsms.toml";
 
 /// The directory of the key files, beside the configuration.
 const KEYS: &str = "keys";

@@ -13,6 +13,7 @@ mod demo;
 mod digest;
 mod fault;
 mod grade;
+mod here;
 mod incident;
 mod init;
 mod keys;

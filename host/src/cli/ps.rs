@@ -11,7 +11,6 @@ use crate::protocol::client_message::{ClusterStatus, NodeState, NodeStatus};
 use crate::protocol::id::NodeId;
 use crate::protocol::message::Phase;
 use crate::protocol::strikes::STRIKES_MAX;
-use crate::runtime::directory::ClusterDirectory;
 use crate::sandbox::reference_module;
 
 use super::connect::{ConnectArgs, block_on, status_of};
@@ -34,11 +33,7 @@ pub struct PsArgs {
 /// Runs the command.
 pub fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
     let status = block_on(async { status_of(&mut args.connect.client().await?).await })?;
-    // Addresses are in the configuration of the directory's own cluster; a front end does not tell strangers.
-    let config = match args.connect.connect.is_empty() {
-        true => Some(ClusterDirectory::within(".".as_ref()).running()?),
-        false => None,
-    };
+    let config = args.connect.config()?;
     let rows: Vec<Row> = status.nodes.iter().map(|node| Row::new(node, &status, config.as_ref())).collect();
     if args.json {
         let nodes: Vec<Value> = rows.iter().map(Row::to_json).collect();

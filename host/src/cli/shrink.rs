@@ -9,7 +9,8 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::connect::{ConnectArgs, block_on, front_ends_of, status_of, unexpected};
+use super::connect::{ConnectArgs, block_on, status_of, unexpected};
+use super::here::{self, front_ends_of};
 use super::incident::{
     Subject, absolute, given_json, print_given, print_states, progress_bar, state_differences, states_json,
 };
@@ -23,7 +24,6 @@ use crate::protocol::ledger::{Conclusion, Record};
 use crate::protocol::limits::LEDGER_LEN_MAX;
 use crate::protocol::message::{Command, Response};
 use crate::runtime::client::Client;
-use crate::runtime::directory::ClusterDirectory;
 use crate::runtime::node::sandbox_limits;
 use crate::sandbox::{Engine, SandboxLimits};
 use crate::simulation::History;
@@ -207,12 +207,11 @@ fn merge(histories: Vec<Vec<PastOrder>>) -> Vec<PastOrder> {
 
 /// The configuration of the cluster that is asked, if it is the one of this directory.
 fn config_of(connect: &ConnectArgs) -> anyhow::Result<Option<ClusterConfig>> {
-    let running = ClusterDirectory::within(".".as_ref()).running();
     if connect.connect.is_empty() {
-        return Ok(Some(running?));
+        return connect.config();
     }
     let is_asked = |config: &ClusterConfig| front_ends_of(config).iter().any(|name| connect.connect.contains(name));
-    Ok(running.ok().filter(is_asked))
+    Ok(here::find(".".as_ref()).ok().map(|here| here.config).filter(is_asked))
 }
 
 /// The modules that were asked for, or each that a replica has, as its first one or a spare; with the replicas.
