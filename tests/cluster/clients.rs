@@ -156,8 +156,10 @@ fn a_command_waits_for_a_front_end_that_is_started_again() {
         wait_for_end(front_end);
     };
     kill();
-    let status = cluster.run(&["status", "--json"]);
-    assert_eq!(status.status.code(), Some(0), "{status:?}");
+    let ps = cluster.run(&["ps", "--json"]);
+    let ps: Value = serde_json::from_slice(&ps.stdout).unwrap_or_else(|_| panic!("{ps:?}"));
+    let process = cluster.node_pid(NodeId::FrontEnd).as_raw_nonzero().get();
+    assert_eq!((&ps["nodes"][0]["node"], &ps["nodes"][0]["process"]), (&json!("front-end"), &json!(process)));
     kill();
     let (answer, code) = cluster.request("NYKB1001", "purchase-share NYKM100925 Equity 2");
     assert_eq!((&answer["result"], &answer["bought"], code), (&json!("purchased"), &json!(2), 0), "{answer}");

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::config::ClusterConfig;
+use crate::config::{ClusterConfig, FrontEndConfig};
 use crate::runtime::client::FrontEndName;
 use crate::runtime::directory::ClusterDirectory;
 
@@ -42,13 +42,15 @@ pub fn find(directory: &Path) -> anyhow::Result<Here> {
 
 /// Where the front ends of a cluster listen for clients, as they are reached from any of its machines.
 pub fn front_ends_of(config: &ClusterConfig) -> Vec<FrontEndName> {
-    let front_end = &config.front_end;
-    let mut address = front_end.client_address;
-    if address.ip().is_unspecified() {
-        // It listens at every address of its machine, of which the other nodes know this one.
-        address.set_ip(front_end.address.ip());
-    }
-    vec![address.into()]
+    let reached = |front_end: &FrontEndConfig| {
+        let mut address = front_end.client_address;
+        if address.ip().is_unspecified() {
+            // It listens at every address of its machine, of which the other nodes know this one.
+            address.set_ip(front_end.address.ip());
+        }
+        address.into()
+    };
+    config.front_ends.iter().map(reached).collect()
 }
 
 #[cfg(test)]

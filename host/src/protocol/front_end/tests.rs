@@ -35,7 +35,7 @@ impl Bench {
     fn config(tolerance: Tolerance) -> FrontEndConfig {
         FrontEndConfig {
             me: NodeId::FRONT_END,
-            process: 1,
+            process: 4710,
             membership: Membership::of(tolerance.replicas_len_min()),
             tolerance,
             request_timeout: REQUEST_TIMEOUT,
