@@ -60,10 +60,7 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         WhyAnswer::NotRecorded { first, last } => {
-            let message = match last {
-                0 => "nothing was ordered yet".to_owned(),
-                _ => format!("the ledger of the front end holds {first} to {last}"),
-            };
+            let message = not_recorded_words(args.sequence, first, last);
             if args.json {
                 say!("{}", json!({"sequence": args.sequence, "error": "not-recorded", "message": message}));
             } else {
@@ -170,9 +167,27 @@ pub(super) fn response_words(response: &Response, sequence: SequenceNumber) -> S
     }
 }
 
+/// Why a place is not in a ledger that holds these, first and last.
+fn not_recorded_words(sequence: u64, first: u64, last: u64) -> String {
+    match last {
+        0 => "nothing was ordered yet since the front end's process began".to_owned(),
+        _ if sequence > last => format!("nothing was ordered there yet, the last place is {last}"),
+        _ => format!(
+            "the ledger of the front end holds {first} to {last}; what was ordered before its process began, or longer ago than it keeps, is \
+             not among it"
+        ),
+    }
+}
+
+/// Nothing of this place went through this front end, so nothing can be said of how it was answered.
+fn was_not_seen(record: &Record) -> bool {
+    record.asked.is_none() && record.conclusion.is_none() && record.replies.iter().all(Option::is_none)
+}
+
 fn asked_words(record: &Record) -> String {
     match record.asked {
-        None => "a request that this front end does not know".to_owned(),
+        None => "this front end did not see what was asked: its process began after it, or another front end took it"
+            .to_owned(),
         Some(asked) => match asked.command {
             Command::Request(request) => format!("{request}   (request {})", asked.id),
             Command::Barrier => "barrier: take a checkpoint".to_owned(),
@@ -183,6 +198,9 @@ fn asked_words(record: &Record) -> String {
 
 fn print_record(record: &Record, quorum: usize) {
     say!("#{} {}", record.sequence, asked_words(record));
+    if was_not_seen(record) {
+        return say!("  what was answered went to whoever asked; the replicas have executed it all the same");
+    }
     if let Some(asked) = record.asked {
         say!("  sequencer   {:>11}  ordered", after(record, asked.sequenced_at));
     }
@@ -259,10 +277,44 @@ fn record_json(record: &Record, quorum: usize) -> Value {
     json!({
         "sequence": record.sequence.0,
         "request": asked,
+        "seen": !was_not_seen(record),
         "request_id": record.asked.map(|asked| asked.id.to_string()),
         "ordered_after_ms": record.asked.and_then(|asked| ms_after(record, asked.sequenced_at)),
         "quorum": quorum,
         "replies": replies.collect::<Vec<_>>(),
         "conclusion": conclusion,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_place_is_not_recorded_is_told_by_where_it_is() {
+        for (sequence, first, last, expected) in [
+            (1, 0, 0, "since the front end's process began"),
+            (9, 1, 8, "nothing was ordered there yet, the last place is 8"),
+            (2, 485, 1540, "holds 485 to 1540; what was ordered before its process began"),
+        ] {
+            let words = not_recorded_words(sequence, first, last);
+            assert!(words.contains(expected), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_did_not_go_through_this_front_end_is_not_called_unanswered() {
+        let unseen = Record {
+            sequence: SequenceNumber(7),
+            asked: None,
+            replies: vec![None, None, None],
+            conclusion: None,
+            judged: false,
+        };
+        assert!(asked_words(&unseen).contains("did not see what was asked"));
+        let json = record_json(&unseen, 2);
+        assert_eq!((&json["seen"], &json["request"]), (&json!(false), &Value::Null));
+        let voided = Record { conclusion: Some(Conclusion::NoAgreement { at: Instant(1) }), ..unseen };
+        assert_eq!(record_json(&voided, 2)["seen"], json!(true));
+    }
 }
