@@ -87,8 +87,9 @@ fn a_paused_replica_delays_nobody_and_catches_up() {
 #[test]
 fn a_crashed_replica_is_outvoted_by_the_others() {
     let cluster = Cluster::start(&[]);
-    kill_process(cluster.node_pid(NodeId::ReplicaManager(ReplicaId::new(3).unwrap())), Signal::KILL).unwrap();
-    cluster.wait_for_log(&["replica-3 ended"]);
+    let killed = cluster.node_pid(NodeId::ReplicaManager(ReplicaId::new(3).unwrap()));
+    kill_process(killed, Signal::KILL).unwrap();
+    cluster.wait_for_log(&["replica-3 ended", &format!("process {}", killed.as_raw_nonzero()), "SIGKILL"]);
     assert_eq!(cluster.request("NYKA1001", "add-share NYKM100925 Equity 3").1, 0);
 }
 

@@ -247,18 +247,18 @@ impl Cluster {
         if node.ended || node.restarts.process() != process {
             return;
         }
-        let status = node.wait().await;
+        let ended = format!("{id} ended (process {process}, {})", node.wait().await);
         match id {
             NodeId::FrontEnd(_) | NodeId::Sequencer => {
                 let meanwhile = match id.is_front_end() && front_ends_len > 1 {
                     true => "its clients go to another front end",
                     false => "nothing is answered until it is started again",
                 };
-                log.line(&format!("dsms: {id} ended ({status}): {meanwhile}"));
+                log.line(&format!("dsms: {ended}: {meanwhile}"));
                 node.restarts.on_ended_alone(now);
             }
             NodeId::ReplicaManager(_) => {
-                log.line(&format!("dsms: {id} ended ({status}): the others go on, and it is started again"));
+                log.line(&format!("dsms: {ended}: the others go on, and it is started again"));
                 node.restarts.on_ended(now);
             }
         }
