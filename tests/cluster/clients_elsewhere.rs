@@ -116,8 +116,9 @@ fn where_tokens_are_required_nobody_speaks_for_another() {
     block_on(async {
         let mut open = Client::connect_to(target, ClientId(7), DEADLINE).await.unwrap();
         let ServerBody::Answer(Answer::Released { .. }) = open.call(ask).await.unwrap() else { panic!("no outcome") };
-        succeed(here, &["token", "init", "--rotate"]);
-        let (rotated, _) = key_of(here);
+        let told = String::from_utf8(succeed(here, &["token", "init", "--rotate"]).stderr).unwrap();
+        let (rotated, rotated_public) = key_of(here);
+        assert!(told.contains(&format!("cat {rotated_public} >> {public}")), "{told}");
         fs::write(here.join(&public), "").unwrap();
         kill_process(cluster.node_pid(NodeId::FRONT_END), Signal::HUP).unwrap();
         cluster.wait_for_log(&["read the files for clients again"]);
@@ -132,7 +133,8 @@ fn where_tokens_are_required_nobody_speaks_for_another() {
         cluster.wait_for_log(&["nothing changes for clients", "not a token key"]);
         fs::write(here.join(&public), rotated.public().to_text()).unwrap();
         kill_process(cluster.node_pid(NodeId::FRONT_END), Signal::HUP).unwrap();
-        cluster.wait_for_log(&["read the files for clients again"]);
+        let accepted = format!("tokens are accepted of {}", rotated.public().id());
+        cluster.wait_for_log(&["read the files for clients again", &accepted]);
         write_secret(&here.join("token"), &rotated.issue(subject, 4_000_000_000).to_text());
         succeed(here, &look);
     });

@@ -174,6 +174,11 @@ impl TokenKeys {
         self.0.contains_key(&key)
     }
 
+    /// The names of the keys, in their order.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.0.keys().copied()
+    }
+
     /// Whether a token is good now. What it says of its subject is worth nothing otherwise.
     pub fn verify(&self, token: &Token, now: Instant) -> Result<(), BadToken> {
         let Claim { subject, key, .. } = token.claim;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::output::{say, shell_word};
-use crate::access::{EXPIRES_AT_MAX, SigningKey, Subject};
+use crate::access::{EXPIRES_AT_MAX, PublicKey, SigningKey, Subject};
 use crate::runtime::clock::Clock;
 use crate::runtime::private_file::{FileError, write_private};
 use crate::runtime::token_files::TokenDirectory;
@@ -66,8 +66,9 @@ pub fn run(args: TokenArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         TokenCommand::Init(args) => {
             let directory = TokenDirectory::at(&args.directory.dir);
+            let old = if args.rotate { directory.signing_key()? } else { None };
             let key = directory.draw(args.rotate)?;
-            tell_of_key(&directory, &key, args.rotate);
+            tell_of_key(&directory, &key, old.map(|old| old.public()));
         }
         TokenCommand::Issue(args) => issue(&args)?,
     }
@@ -80,7 +81,7 @@ fn issue(args: &IssueArgs) -> Result<(), FileError> {
         Some(key) => key,
         None => {
             let key = directory.draw(false)?;
-            tell_of_key(&directory, &key, false);
+            tell_of_key(&directory, &key, None);
             key
         }
     };
@@ -97,15 +98,23 @@ fn issue(args: &IssueArgs) -> Result<(), FileError> {
 }
 
 /// On standard error, since standard output is for tokens.
-fn tell_of_key(directory: &TokenDirectory, key: &SigningKey, is_rotated: bool) {
+fn tell_of_key(directory: &TokenDirectory, key: &SigningKey, old: Option<PublicKey>) {
     let file = directory.public_key_file(key.public());
     eprintln!(
         "dsms: drew the key {}; its secret half is {}",
         key.public().id(),
         shell_word(&directory.signing_key_file())
     );
-    let others = if is_rotated { ", beside that of an old key as long as its tokens are to be good" } else { "" };
-    eprintln!("dsms: have front ends accept it, in dsms.toml under [clients]{others}:");
+    if let Some(old) = old {
+        let old_file = directory.public_key_file(old);
+        eprintln!(
+            "dsms: have front ends accept it: append its line to the file that their `token_keys` name already, and send them SIGHUP:"
+        );
+        eprintln!("      cat {} >> {}", shell_word(&file), shell_word(&old_file));
+        eprintln!("dsms: take the line of {} out again when its tokens are not to be good any more", old.id());
+        return;
+    }
+    eprintln!("dsms: have front ends accept it, in dsms.toml under [clients]:");
     eprintln!("      auth = \"required\"");
     eprintln!("      token_keys = [\"{}\"]", file.display());
 }

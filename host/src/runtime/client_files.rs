@@ -41,6 +41,19 @@ impl ClientFiles {
         Ok(Credentials { policy, tls })
     }
 
+    /// What was read, for the log: secrets are not in it.
+    pub fn words(credentials: &Credentials) -> String {
+        let tokens = match &credentials.policy {
+            Policy::Open => "no token is asked for".to_owned(),
+            Policy::TokensRequired(keys) => {
+                let ids: Vec<String> = keys.ids().map(|id| id.to_string()).collect();
+                format!("tokens are accepted of {}", if ids.is_empty() { "no key".to_owned() } else { ids.join(", ") })
+            }
+        };
+        let tls = if credentials.tls.is_some() { ", TLS is spoken" } else { "" };
+        format!("{tokens}{tls}")
+    }
+
     /// Waits until they are to be read again; for ever if there are none. Cancel-safe.
     pub async fn asked_for_again(&mut self) {
         match &mut self.hang_up {

@@ -66,8 +66,9 @@ impl FrontEndDriver {
     fn read_again(&mut self) {
         match self.files.read() {
             Ok(credentials) => {
+                let words = ClientFiles::words(&credentials);
                 self.connections.change_credentials(credentials);
-                self.network.log.info("read the files for clients again");
+                self.network.log.info(format_args!("read the files for clients again: {words}"));
             }
             Err(error) => self.network.log.warn(format_args!("nothing changes for clients: {error}")),
         }
