@@ -15,6 +15,7 @@ use crate::sandbox::reference_module;
 
 use super::connect::{ConnectArgs, block_on, status_of};
 use super::output::say;
+use super::status::is_silent;
 
 /// Show every node: its state, address, module, incarnation, how often it was wrong in a row, how far it is, and when it was last seen.
 ///
@@ -81,6 +82,7 @@ impl Row {
     fn new(node: &NodeStatus, cluster: &ClusterStatus, config: Option<&ClusterConfig>) -> Row {
         let ordered = cluster.nodes.iter().filter_map(|node| Some(node.progress?.delivered.0)).max().unwrap_or(0);
         let state = match node.state {
+            NodeState::Up if is_silent(node) => "silent",
             NodeState::Up => match node.progress.map(|progress| progress.phase) {
                 Some(Phase::Voting) if node.is_suspected => "suspected",
                 Some(Phase::Voting) if node.node.replica().is_some() => "voting",

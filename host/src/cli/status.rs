@@ -1,12 +1,14 @@
 //! `dsms status`: is the cluster well? One line, and with `--check` an exit code, for whoever watches it.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 
 use crate::protocol::client_message::{ClusterStatus, NodeState, NodeStatus};
 use crate::protocol::id::NodeId;
+use crate::protocol::limits::PROGRESS_INTERVAL;
 use crate::protocol::message::Phase;
 use crate::protocol::quorum::Tolerance;
 
@@ -30,6 +32,14 @@ pub struct StatusArgs {
     json: bool,
     #[command(flatten)]
     connect: ConnectArgs,
+}
+
+/// A node of which nothing was heard for so long, two heartbeats, is shown as silent; the front end itself waits longer before it says so.
+pub(super) const QUIET_AFTER: Duration = PROGRESS_INTERVAL.saturating_mul(2);
+
+/// Whether a node is silent, as people are told.
+pub(super) fn is_silent(node: &NodeStatus) -> bool {
+    node.state == NodeState::Silent || node.last_seen.is_some_and(|ago| ago > QUIET_AFTER)
 }
 
 /// How well a cluster is; the numbers are exit codes of --check.
@@ -103,13 +113,16 @@ fn assess(status: &ClusterStatus, lag_max: u64) -> Assessment {
     let voting_len = replicas.iter().filter(|replica| is_voting(replica)).count();
     let mut amiss = Vec::new();
     let mut health = Health::Ok;
-    for node in status.nodes.iter().filter(|node| node.state != NodeState::Up) {
-        let words = if node.state == NodeState::Silent { "is silent" } else { "was never heard of" };
+    for node in status.nodes.iter().filter(|node| !is_up(node)) {
+        let words = match node.last_seen {
+            Some(ago) => format!("is silent for {:.1} s", ago.as_secs_f64()),
+            None => "was never heard of".to_owned(),
+        };
         amiss.push(format!("{} {words}", node.node));
         // Without it nothing is ordered.
         health = health.max(if node.node == NodeId::Sequencer { Health::Critical } else { Health::Warning });
     }
-    for replica in replicas.iter().filter(|replica| replica.state == NodeState::Up) {
+    for replica in replicas.iter().filter(|replica| is_up(replica)) {
         amiss.extend(complaint(replica, ordered, lag_max));
     }
     if !amiss.is_empty() {
@@ -122,8 +135,12 @@ fn assess(status: &ClusterStatus, lag_max: u64) -> Assessment {
     Assessment { health, voting_len, replicas_len: replicas.len(), amiss }
 }
 
+fn is_up(node: &NodeStatus) -> bool {
+    node.state == NodeState::Up && !is_silent(node)
+}
+
 fn is_voting(replica: &NodeStatus) -> bool {
-    replica.state == NodeState::Up && replica.progress.is_some_and(|progress| progress.phase == Phase::Voting)
+    is_up(replica) && replica.progress.is_some_and(|progress| progress.phase == Phase::Voting)
 }
 
 /// What is amiss with a replica whose manager answers.
@@ -144,8 +161,6 @@ fn complaint(replica: &NodeStatus, ordered: u64, lag_max: u64) -> Option<String>
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::protocol::id::Membership;
     use crate::protocol::id::{Incarnation, ReplicaId, SequenceNumber};
@@ -197,8 +212,9 @@ mod tests {
 
     #[test]
     fn what_is_amiss_is_a_warning_as_long_as_enough_replicas_vote() {
-        let silent = cluster(|nodes| replica(nodes, 2).state = NodeState::Silent);
-        check(&silent, "WARNING: 2 of 3 replicas vote; replica-2 is silent");
+        let silent_for = |ms| cluster(|nodes| replica(nodes, 2).last_seen = Some(Duration::from_millis(ms)));
+        check(&silent_for(1000), "OK: 3 of 3 replicas vote");
+        check(&silent_for(1100), "WARNING: 2 of 3 replicas vote; replica-2 is silent for 1.1 s");
         let wrong = cluster(|nodes| replica(nodes, 1).wrong_len = 2);
         check(&wrong, "WARNING: 3 of 3 replicas vote; replica-1 was wrong 2 times in a row");
         let behind = cluster(|nodes| replica(nodes, 3).progress = Some(progress(Phase::Voting, 39)));
@@ -210,7 +226,7 @@ mod tests {
     #[test]
     fn a_cluster_that_answers_nobody_is_critical() {
         let two = cluster(|nodes| {
-            replica(nodes, 1).state = NodeState::Unknown;
+            (replica(nodes, 1).state, replica(nodes, 1).last_seen) = (NodeState::Unknown, None);
             replica(nodes, 2).progress = Some(progress(Phase::Recovering, 20));
         });
         check(
@@ -218,8 +234,9 @@ mod tests {
             "CRITICAL: 1 of 3 replicas vote; 2 have to for an answer; replica-1 was never heard of; replica-2 is recovering, 30 orders behind",
         );
         let sequencer = cluster(|nodes| {
-            nodes.iter_mut().find(|node| node.node == NodeId::Sequencer).unwrap().state = NodeState::Silent;
+            let sequencer = nodes.iter_mut().find(|node| node.node == NodeId::Sequencer).unwrap();
+            (sequencer.state, sequencer.last_seen) = (NodeState::Silent, Some(Duration::from_secs(3)));
         });
-        check(&sequencer, "CRITICAL: 3 of 3 replicas vote; sequencer is silent");
+        check(&sequencer, "CRITICAL: 3 of 3 replicas vote; sequencer is silent for 3.0 s");
     }
 }
