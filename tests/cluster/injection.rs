@@ -182,7 +182,9 @@ fn a_cut_replica_comes_back_when_the_link_is_mended() {
     let script: String = (1..=100).map(|number| format!("NYKB{number:04} get-shares\n")).collect();
     assert_eq!(cluster.script(&script).len(), 100);
     cluster.wait_for_log(&["suspected", "replica=replica-3"]);
-    assert!(cluster.run(&["fault", "rm", &id.to_string()]).status.success());
+    let remove = || String::from_utf8(cluster.run(&["fault", "rm", &id.to_string()]).stdout).unwrap();
+    assert!(remove().contains("cut with replica-3"));
+    assert!(remove().contains(&format!("fault {id} is over already")));
     cluster.script(&script.replace("NYKB", "LONB"));
     await_that(|| {
         let ps: Value = serde_json::from_slice(&cluster.run(&["ps", "--json"]).stdout).unwrap();

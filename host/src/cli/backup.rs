@@ -1,7 +1,7 @@
 //! `dsms backup` and `dsms restore`: what was ordered, as one file, and a cluster that goes on from there.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -116,7 +116,12 @@ fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(parent)?.sync_all()
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write().map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            anyhow::anyhow!("{} exists already, and is left as it is; give another file with --out", path.display())
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot write {}", path.display())),
+    })
 }
 
 fn tell(what: &str, backup: &Backup, bytes: &[u8], as_json: bool) {

@@ -148,7 +148,12 @@ pub fn run(args: FaultArgs) -> anyhow::Result<ExitCode> {
                     anyhow::anyhow!("{number:?} is no fault: give its number, which `dsms fault ls` shows, or all")
                 })?)),
             };
-            (ask_once(&args.connect, FaultAsk::Remove(id))?, args.json)
+            let removed = ask_once(&args.connect, FaultAsk::Remove(id))?;
+            if removed.is_empty() && !args.json {
+                say!("{}", already_over_words(id));
+                return Ok(ExitCode::SUCCESS);
+            }
+            (removed, args.json)
         }
     };
     if json {
@@ -228,6 +233,14 @@ pub(super) async fn ask(client: &mut Client, ask: FaultAsk) -> anyhow::Result<Ve
         ServerBody::Faults(faults) => Ok(faults),
         ServerBody::FaultRefused(words) => anyhow::bail!(words),
         other => Err(unexpected(&other)),
+    }
+}
+
+/// Why there was nothing to remove.
+fn already_over_words(id: Option<FaultId>) -> String {
+    match id {
+        Some(id) => format!("fault {id} is over already, it strikes no more; `dsms fault ls` shows how often it did"),
+        None => "no fault can strike any more; `dsms fault ls` shows those that are over".to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `dsms init`: a cluster on several machines, as one configuration and a key file for each node.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use clap::Args;
 use super::here::CONFIG_FILE;
 use super::output::{say, shell_word};
 use super::up::parse_mode;
-use crate::config::{ConfigError, parse};
+use crate::config::parse;
 use crate::protocol::id::{Membership, NodeId};
 use crate::protocol::limits::{FRONT_ENDS_LEN_MAX, REPLICAS_LEN_MAX};
 use crate::protocol::quorum::Tolerance;
@@ -70,7 +70,10 @@ pub fn run(args: InitArgs) -> anyhow::Result<ExitCode> {
     let path = args.out.join(CONFIG_FILE);
     let text = config_text(&args, &nodes);
     // Whatever a configuration may not say is found out before anything is written.
-    parse(&text, &args.out).map_err(|problems| ConfigError::Invalid { path: path.clone(), problems })?;
+    parse(&text, &args.out).map_err(|problems| {
+        let words: Vec<String> = problems.into_iter().map(|problem| problem.what).collect();
+        anyhow::anyhow!("nothing is written, since these options make no cluster: {}", words.join("; "))
+    })?;
     let names: Vec<NodeId> = nodes.iter().map(|(node, _)| *node).collect();
     let keys = args.out.join(KEYS);
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
@@ -138,8 +141,13 @@ fn config_text(args: &InitArgs, nodes: &[(NodeId, SocketAddr)]) -> String {
 
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write {}; give another directory with --out", path.display()))
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => anyhow::anyhow!(
+            "{} exists already, and is left as it is; give another directory with --out, or move that file away",
+            path.display()
+        ),
+        _ => anyhow::Error::new(error).context(format!("cannot write {}", path.display())),
+    })
 }
 
 #[cfg(test)]
@@ -184,7 +192,7 @@ mod tests {
             read_keyring(&path, node, &config.nodes()).unwrap();
         }
         let again = run(args(&words).unwrap()).unwrap_err().to_string();
-        assert!(again.contains("cannot write") && again.contains("dsms.toml"), "{again}");
+        assert!(again.contains("dsms.toml exists already") && again.contains("--out"), "{again}");
     }
 
     #[test]
@@ -210,7 +218,7 @@ mod tests {
             (&NODES.replace("[10::5]", "0.0.0.0"), "expected one at which the other nodes reach replica-3"),
         ] {
             let words = refused(nodes);
-            assert!(words.contains(expected), "{nodes}: {words}");
+            assert!(words.contains(expected) && !words.contains("dsms.toml"), "{nodes}: {words}");
         }
         assert_eq!(std::fs::read_dir(out).unwrap().count(), 0);
     }

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use crate::config::ModuleSource;
 pub use crate::config::REFERENCE;
 use crate::protocol::limits::REPLICAS_LEN_MAX;
@@ -32,7 +30,11 @@ pub fn tell_of_compiling(len: usize) {
 
 /// Loads a module: a .wasm file, or the embedded one. Says so when it had to be compiled, which may take a while.
 pub fn load_module(engine: &Engine, name: &str) -> anyhow::Result<LoadedModule> {
-    let loaded = load(engine, &ModuleSource::named(name)).with_context(|| format!("module {name}"))?;
+    let loaded = load(engine, &ModuleSource::named(name)).map_err(|error| match error {
+        // It names the file itself.
+        LoadError::Unreadable { .. } => error.into(),
+        _ => anyhow::Error::new(error).context(format!("module {name}")),
+    })?;
     if loaded.origin() == Origin::Compiled {
         eprintln!("dsms: compiled module {name}, digest {}", loaded.digest().short());
     }

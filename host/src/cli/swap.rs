@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::connect::{ConnectArgs, block_on, tell_whose, unexpected};
+use super::connect::{ConnectArgs, block_on, status_of, tell_whose, unexpected};
 use super::incident::absolute;
 use super::module::{load_module, tell_of_compiling};
 use super::output::say;
@@ -45,7 +45,7 @@ const FAILED_EXIT: u8 = 1;
 #[derive(Debug, Args)]
 pub struct SwapArgs {
     /// Whose module is to change: replica-1 and so on.
-    replica: NodeId,
+    replica: String,
     /// The module that takes over: a .wasm file, or `reference` for the embedded one.
     #[arg(required_unless_present = "rollback", conflicts_with = "rollback")]
     module: Option<String>,
@@ -75,9 +75,7 @@ struct Wanted {
 
 /// Runs the command.
 pub fn run(args: SwapArgs) -> anyhow::Result<ExitCode> {
-    let Some(replica) = args.replica.replica() else {
-        bail!("{} runs no module; give a replica, such as replica-1", args.replica);
-    };
+    let replica = args.replica()?;
     let (candidate, name) = match &args.module {
         None => (Candidate::Previous, None),
         Some(module) => {
@@ -167,6 +165,17 @@ fn progress_words(status: &SwapStatus) -> String {
 }
 
 impl SwapArgs {
+    /// The replica that is named. Where there can be no such node, the error says which replicas the cluster has.
+    fn replica(&self) -> anyhow::Result<ReplicaId> {
+        let Ok(node) = self.replica.parse::<NodeId>() else {
+            let status = block_on(async { status_of(&mut self.connect.client().await?).await })?;
+            let replicas = status.nodes.iter().filter_map(|node| node.node.replica());
+            let names: Vec<String> = replicas.map(|replica| replica.to_string()).collect();
+            bail!("this cluster has no {}; its replicas are {}", self.replica, names.join(", "));
+        };
+        node.replica().with_context(|| format!("{node} runs no module; give a replica, such as replica-1"))
+    }
+
     fn say_unneeded(&self, wanted: &Wanted) {
         let Wanted { replica, name, .. } = wanted;
         if self.json {
@@ -194,6 +203,9 @@ impl SwapArgs {
                     );
                 }
                 say!("take it back: dsms swap {replica} --rollback");
+            }
+            Stage::Failed(words) if self.rollback => {
+                say!("{replica} keeps the module that it has and does not go back: {words}");
             }
             Stage::Failed(words) => say!("{replica} keeps the module that it has: {name} does not take over, {words}"),
             Stage::Loading | Stage::Importing | Stage::Following { .. } => unreachable!("a swap is waited for"),

@@ -187,7 +187,9 @@ impl fmt::Display for Fault {
             None => {}
         }
         if let Some(lasts) = self.lasts {
-            write!(f, " within {lasts:?}")?;
+            // With a count, whichever comes first ends it.
+            let word = if self.count.is_some() { "within" } else { "for" };
+            write!(f, " {word} {lasts:?}")?;
         }
         Ok(())
     }
@@ -239,6 +241,8 @@ mod tests {
             ..Fault::of(FaultKind::Delay(Duration::from_millis(10), Duration::from_millis(5)))
         };
         assert_eq!(fault.to_string(), "delay by 10ms to 15ms with sequencer at 5 % 3 times within 5s");
+        let always = Fault { lasts: Some(Duration::from_secs(5)), ..Fault::of(FaultKind::Mute) };
+        assert_eq!(always.to_string(), "mute for 5s");
         let endless = Fault::of(FaultKind::Delay(Duration::MAX, Duration::MAX));
         assert!(endless.to_string().starts_with("delay by 18446744073709551615"), "{endless}");
     }

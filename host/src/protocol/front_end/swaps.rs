@@ -69,7 +69,8 @@ impl FrontEnd {
         now: Instant,
     ) -> Result<Option<SwapStatus>, String> {
         if replica.index() >= self.config.membership.replicas_len {
-            return Err(format!("this cluster has no {replica}; `dsms ps` lists its nodes"));
+            let known = ReplicaId::first(self.config.membership.replicas_len).map(|known| known.to_string()).collect::<Vec<_>>();
+            return Err(format!("this cluster has no {replica}; its replicas are {}", known.join(", ")));
         }
         let heartbeat = self.heartbeats.get(&NodeId::ReplicaManager(replica));
         let Some((progress, _)) = heartbeat.filter(|(_, at)| now.since(*at) <= SILENT_AFTER) else {
