@@ -151,14 +151,14 @@ fn a_command_waits_for_a_front_end_that_is_started_again() {
     let cluster = Cluster::start(&[]);
     assert_eq!(cluster.request("NYKA1001", "add-share NYKM100925 Equity 3").1, 0);
     let kill = || {
-        let front_end = cluster.node_pid(NodeId::FrontEnd);
+        let front_end = cluster.node_pid(NodeId::FRONT_END);
         kill_process(front_end, Signal::KILL).unwrap();
         wait_for_end(front_end);
     };
     kill();
     let ps = cluster.run(&["ps", "--json"]);
     let ps: Value = serde_json::from_slice(&ps.stdout).unwrap_or_else(|_| panic!("{ps:?}"));
-    let process = cluster.node_pid(NodeId::FrontEnd).as_raw_nonzero().get();
+    let process = cluster.node_pid(NodeId::FRONT_END).as_raw_nonzero().get();
     assert_eq!((&ps["nodes"][0]["node"], &ps["nodes"][0]["process"]), (&json!("front-end"), &json!(process)));
     kill();
     let (answer, code) = cluster.request("NYKB1001", "purchase-share NYKM100925 Equity 2");
@@ -180,7 +180,7 @@ fn a_load_goes_on_when_its_front_end_is_killed_and_each_request_counts_once() {
     while ordered_len() < 500 {
         assert!(watch.elapsed() < DEADLINE, "the load does not begin");
     }
-    kill_process(cluster.node_pid(NodeId::FrontEnd), Signal::KILL).unwrap();
+    kill_process(cluster.node_pid(NodeId::FRONT_END), Signal::KILL).unwrap();
     let output = load.wait_with_output().unwrap();
     let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     let answered = told["outcomes"]["succeeded"].as_u64().unwrap() + told["outcomes"]["refused"].as_u64().unwrap();

@@ -15,6 +15,7 @@ mod clients_elsewhere;
 mod demo;
 mod durable;
 mod faulty;
+mod front_ends;
 mod grading;
 mod hostile;
 mod incident;

@@ -69,7 +69,9 @@ impl FrontEnd {
         now: Instant,
     ) -> Result<Option<SwapStatus>, String> {
         if replica.index() >= self.config.membership.replicas_len {
-            let known = ReplicaId::first(self.config.membership.replicas_len).map(|known| known.to_string()).collect::<Vec<_>>();
+            let known = ReplicaId::first(self.config.membership.replicas_len)
+                .map(|known| known.to_string())
+                .collect::<Vec<_>>();
             return Err(format!("this cluster has no {replica}; its replicas are {}", known.join(", ")));
         }
         let heartbeat = self.heartbeats.get(&NodeId::ReplicaManager(replica));

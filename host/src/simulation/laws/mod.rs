@@ -66,6 +66,9 @@ fn broken(law: &str, words: String) -> Held {
     Err(Broken { law: law.to_owned(), words })
 }
 
+/// By place, who has said what in which life.
+type Replies = BTreeMap<SequenceNumber, Vec<(ReplicaId, Incarnation, Response)>>;
+
 /// What the laws remember of a run.
 #[derive(Debug)]
 pub struct Laws {
@@ -81,8 +84,8 @@ pub struct Laws {
     /// What the shadow of each replica has executed.
     executed_by_shadow: BTreeMap<ReplicaId, BTreeSet<RequestId>>,
     swaps: BTreeMap<(ReplicaId, SwapId), swaps::Swap>,
-    /// What the present process of each front end has received: by place, who has said what.
-    replies: BTreeMap<NodeId, BTreeMap<SequenceNumber, Vec<(ReplicaId, Incarnation, Response)>>>,
+    /// What the present process of each front end has received.
+    replies: BTreeMap<NodeId, Replies>,
     /// What was released: where, and what.
     released: BTreeMap<RequestId, (SequenceNumber, Outcome)>,
     /// The highest place at which anything was released.
