@@ -13,7 +13,7 @@ use dsms::native::NativeMarket;
 use dsms::protocol::quorum::Tolerance;
 use dsms::sandbox::{Engine, SandboxLimits, reference_module};
 use dsms::simulation::Scenario;
-use dsms::simulation::campaign::run;
+use dsms::simulation::campaign::{campaign, run};
 use dsms::simulation::draw::{DrawOptions, draw};
 use dsms::simulation::replica::{MakeModule, native};
 use dsms::simulation::shrink::shrink;
@@ -60,6 +60,15 @@ fn in_the_sandbox_the_reference_module_gives_the_very_traces_that_it_gives_nativ
         let (one, other) = (run(&plan, &sandboxed, false), run(&plan, &native(), false));
         assert_eq!((one.broken, one.trace), (None, other.trace), "seed {seed}");
     }
+}
+
+#[test]
+fn two_hundred_ends_of_processes_lose_nothing_that_was_acknowledged() {
+    // Some or all at once, in any overlap, with commits that fail and with what a disk makes of writes that it had not finished.
+    let options = DrawOptions { faults: Some(vec!["outage", "kill", "torn-write"]), ..DrawOptions::default() };
+    let tally = campaign(1, 80, &options, &native(), 2, false, &|_| ());
+    assert_eq!((tally.failure, tally.failed), (None, 0));
+    assert!(tally.struck >= 200, "{} have struck", tally.struck);
 }
 
 /// The reference market, but for one rule: whoever sells all of a holding is told that one unit remains.
