@@ -54,7 +54,7 @@ pub enum Response {
     Fault(GuestFault),
 }
 
-/// A replica's answer, on its way to the front end that the order came from.
+/// A replica's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// Which order it answers.
@@ -126,7 +126,7 @@ pub enum Message {
         /// Its place.
         sequence: SequenceNumber,
     },
-    /// Replica manager to front end: a replica's answer.
+    /// Replica manager to the front end that the order came from, or, if the module fails, to all of them: a replica's answer.
     Reply(Reply),
     /// Replica manager or sequencer to all others, and front end to every other one: a heartbeat.
     Progress(Progress),

@@ -335,10 +335,10 @@ impl FrontEnd {
 
     fn on_reply(&mut self, replica: ReplicaId, reply: Reply, now: Instant) {
         let Reply { sequence, origin, incarnation, response } = reply;
-        if origin != self.config.me {
-            return self.ignored(NodeId::ReplicaManager(replica), "reply", "to a request of another front end");
-        }
         self.heard_from(NodeId::ReplicaManager(replica), sequence, now);
+        if origin != self.config.me {
+            return self.on_reply_to_another(replica, incarnation, sequence, response, now);
+        }
         self.repeat_void(replica, sequence);
         match self.ledger.add_reply(sequence, replica, incarnation, response, now) {
             // A replica that executes the log again may repeat itself.

@@ -7,7 +7,7 @@ use super::{FrontEnd, Output};
 use crate::market::Answer;
 use crate::protocol::client_message::ServerBody;
 use crate::protocol::event::Event;
-use crate::protocol::id::{NodeId, ReplicaId, RequestId, SequenceNumber};
+use crate::protocol::id::{Incarnation, NodeId, ReplicaId, RequestId, SequenceNumber};
 use crate::protocol::ledger::{Conclusion, Record, ReplyRecord};
 use crate::protocol::message::{Command, Message, Response};
 use crate::protocol::mutation::{self, Mutation};
@@ -29,12 +29,34 @@ impl FrontEnd {
         }
     }
 
-    /// Nobody here waits for this order, which may be that of an earlier front end. Replicas may wait for it to become void.
+    /// Nobody here waits for this order, which is that of another front end or of an earlier process of this one. Replicas may wait for it
+    /// to become void.
     fn void_unasked(&mut self, sequence: SequenceNumber, now: Instant) {
         let record = self.ledger.record_mut(sequence).expect("the caller has seen the record");
         if record.conclusion.is_none() && is_void(record, self.config.tolerance.quorum()) {
             record.conclusion = Some(Conclusion::NoAgreement { at: now });
             self.void(sequence, now);
+        }
+    }
+
+    /// A reply to a request of another front end, which is sent to all if the module fails at it.
+    pub(super) fn on_reply_to_another(
+        &mut self,
+        replica: ReplicaId,
+        incarnation: Incarnation,
+        sequence: SequenceNumber,
+        response: Response,
+        now: Instant,
+    ) {
+        let is_own = self.ledger.record(sequence).is_some_and(|record| record.asked.is_some());
+        if !matches!(response, Response::Fault(_)) || is_own {
+            // What is told of a place of an own request is of one that was given anew, as the sequencer is about to tell.
+            return self.ignored(NodeId::ReplicaManager(replica), "reply", "to a request of another front end");
+        }
+        self.repeat_void(replica, sequence);
+        let added = self.ledger.add_reply(sequence, replica, incarnation, response, now).is_ok();
+        if added {
+            self.conclude(sequence, now);
         }
     }
 

@@ -367,9 +367,12 @@ impl ReplicaManager {
         }
     }
 
+    /// That the module fails for good is told to all front ends: any of them may find that too many do, also when the one that the order came
+    /// from is gone.
     pub(super) fn transmit_reply(&mut self, order: Order, response: Response) {
         let Order { sequence, origin, .. } = order;
+        let to = if matches!(response, Response::Fault(_)) { Recipients::FrontEnds } else { Recipients::One(origin) };
         let reply = Reply { sequence, origin, incarnation: self.incarnation, response };
-        self.transmit(Recipients::One(origin), Message::Reply(reply));
+        self.transmit(to, Message::Reply(reply));
     }
 }

@@ -162,14 +162,14 @@ impl ReplicaManager {
         answers.insert(from, last);
         let knows = |node: &NodeId| matches!(answers.get(node), Some(Some(_)));
         let knowing_len = answers.keys().filter(|node| node.replica().is_some() && knows(node)).count();
-        // A front end hears of every life, but one may be cut off from here, so all of them are asked. Without them a majority of managers
-        // has heard of it: this one is among them. When all have answered there is nothing to wait for: at the beginning of a cluster
-        // nobody has heard of anybody.
+        // A front end hears of every life, but one may have been cut off, so it takes all of them. Without them a majority of managers has
+        // heard of it: this one is among them. When all managers and some front end have answered there is nothing to wait for: at the
+        // beginning of a cluster nobody has heard of anybody, and a front end that is gone does not keep it from beginning.
         let membership = self.config.membership;
-        let all_others = replicas_len - 1 + membership.front_ends_len;
+        let have_all_managers = answers.keys().filter(|node| node.replica().is_some()).count() == replicas_len - 1;
         let is_known = membership.front_ends().all(|front_end| knows(&front_end))
             || knowing_len + 1 >= majority(replicas_len)
-            || answers.len() == all_others;
+            || have_all_managers && answers.keys().any(|node| node.is_front_end());
         if !is_known {
             return;
         }

@@ -12,8 +12,8 @@ impl Laws {
         replies.push((replica, reply.incarnation, reply.response.clone()));
     }
 
-    /// A front end's process is new, and knows of no replies and no requests.
-    pub fn on_front_end_started(&mut self, front_end: NodeId) {
+    /// A front end's process has ended, and with it what it knew of replies and requests.
+    pub fn on_front_end_ended(&mut self, front_end: NodeId) {
         self.replies.remove(&front_end);
         self.waiting.forget(front_end);
     }

@@ -25,7 +25,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// A front end's process is new.
+    /// A front end's process has ended.
     pub(super) fn forget(&mut self, front_end: NodeId) {
         self.since.retain(|_, (of, _)| *of != front_end);
     }

@@ -308,13 +308,9 @@ impl World {
         let node = Node::new(id, &self.scenario, self.sessions_len, recovered, self.now);
         self.nodes.insert(id, Node { is_rejoining: !is_first, has_lost_disk, ..node });
         self.postponed.remove(&id);
-        match id {
-            NodeId::ReplicaManager(replica) => {
-                self.replica_mut(replica).forget();
-                self.laws.on_manager_started(replica);
-            }
-            NodeId::FrontEnd(_) => self.laws.on_front_end_started(id),
-            NodeId::Sequencer => {}
+        if let NodeId::ReplicaManager(replica) = id {
+            self.replica_mut(replica).forget();
+            self.laws.on_manager_started(replica);
         }
     }
 

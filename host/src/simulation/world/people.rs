@@ -78,6 +78,7 @@ impl World {
     pub(super) fn disconnect_all(&mut self, front_end: NodeId) {
         let now = self.now;
         let operator = self.clients.len() - 1;
+        self.laws.on_front_end_ended(front_end);
         self.connections_ended.insert(front_end, ConnectionId(self.connections_len));
         let ended: Vec<usize> =
             self.connections.extract_if(.., |_, of| of.front_end == front_end).map(|(_, of)| of.client).collect();

@@ -44,6 +44,23 @@ fn a_reply_to_a_request_of_another_front_end_is_ignored() {
 }
 
 #[test]
+fn a_request_of_another_front_end_becomes_void_when_too_many_modules_fail_at_it() {
+    let mut bench = first_of_two();
+    let fails = |bench: &mut Bench, replica| {
+        let replica = NodeId::ReplicaManager(ReplicaId::new(replica).unwrap());
+        let (sequence, response) = (SequenceNumber(1), Response::Fault(GuestFault::StackOverflow));
+        let reply = Reply { sequence, origin: second(), incarnation: Incarnation(1), response };
+        bench.front_end.handle_message(replica, Message::Reply(reply), bench.now);
+        bench.drain()
+    };
+    assert_eq!(fails(&mut bench, 1), [""; 0]);
+    assert_eq!(fails(&mut bench, 1), [""; 0], "it repeats itself");
+    let told = fails(&mut bench, 2);
+    assert!(told.contains(&"void".to_owned()), "{told:?}");
+    assert_eq!(fails(&mut bench, 1), ["void"], "whoever still says so has not heard of it");
+}
+
+#[test]
 fn front_ends_hear_of_each_other_and_tell_clients_how_the_others_are() {
     let mut bench = first_of_two();
     let state_of = |bench: &Bench, node| {

@@ -35,6 +35,15 @@ fn one_front_end_alone_may_have_missed_a_life() {
 }
 
 #[test]
+fn a_cluster_begins_without_a_front_end_that_is_gone() {
+    let mut bench = Bench::of(TWO, 1, Recovered::default());
+    [peer(2), peer(3)].into_iter().for_each(|from| bench.receive(from, joined(None)));
+    assert_eq!(bench.starts, [], "no front end has answered yet");
+    bench.receive(second(), joined(None));
+    assert_eq!(bench.starts.first().map(|(incarnation, ..)| incarnation.0), Some(1));
+}
+
+#[test]
 fn a_reply_goes_to_the_front_end_that_the_order_came_from() {
     let mut bench = voting();
     bench.deliver(Order { origin: second(), ..order(1, 1) });
@@ -46,6 +55,23 @@ fn a_reply_goes_to_the_front_end_that_the_order_came_from() {
         _ => None,
     });
     assert_eq!(replies.next(), Some((Recipients::One(second()), second())));
+}
+
+#[test]
+fn that_a_module_fails_for_good_is_told_to_every_front_end() {
+    let mut bench = voting();
+    bench.deliver_up_to(1);
+    for _ in 0..2 * bench.manager.config.modules.len() - 1 {
+        bench.fail();
+        bench.start();
+    }
+    let (incarnation, _) = bench.runs.pop_front().unwrap();
+    bench.manager.handle_executed(incarnation, vec![Err(GuestFault::StackOverflow)], bench.now);
+    let outputs = std::iter::from_fn(|| bench.manager.poll_output());
+    let told = outputs.filter(|output| matches!(output, Output::Transmit { message: Message::Reply(_), .. }));
+    let to: Vec<Recipients> =
+        told.map(|output| if let Output::Transmit { to, .. } = output { to } else { unreachable!() }).collect();
+    assert_eq!(to, [Recipients::FrontEnds]);
 }
 
 #[test]
