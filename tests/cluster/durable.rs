@@ -16,7 +16,7 @@ use dsms::runtime::client::Client;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rustix::process::{Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{Cluster, DEADLINE, Stopwatch, block_on, dsms, requests_as};
@@ -314,4 +314,21 @@ fn a_replica_whose_disk_is_full_does_not_vote_until_there_is_room() {
     disk.make_room();
     cluster.wait_for_log(&["votes again", "replica-2"]);
     cluster.equal_digest();
+}
+
+#[test]
+fn a_start_from_what_was_kept_is_no_failure_and_no_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["--durability", "os"];
+    let mut cluster = Cluster::start_durable(directory, &arguments);
+    assert_eq!(cluster.request("NYKA1001", "add-share NYKM100925 Equity 3").1, 0);
+    cluster.kill_all_and_start_again(&arguments);
+    let ps: Value = serde_json::from_slice(&cluster.run(&["ps", "--json"]).stdout).unwrap();
+    for replica in &ps["nodes"].as_array().unwrap()[2..] {
+        assert_eq!((&replica["restarts"], &replica["incarnation"]), (&json!(0), &json!(2)), "{replica}");
+    }
+    let log = String::from_utf8(cluster.run(&["log"]).stdout).unwrap();
+    assert!(log.contains("begins replica=replica-1") && log.contains("its process is new, and "), "{log}");
+    let warned: Vec<String> = cluster.log_so_far().into_iter().filter(|line| line.contains("| warn")).collect();
+    assert!(warned.is_empty(), "{warned:?}");
 }

@@ -153,10 +153,11 @@ pub fn fault(draw: &mut Draw<'_>) -> Fault {
 }
 
 fn cause(draw: &mut Draw<'_>) -> Cause {
-    match draw.below(4) {
+    match draw.below(5) {
         0 => Cause::ModuleFailed(sequence(draw), guest_fault(draw)),
         1 => Cause::ImportFailed(draw.text(300)),
         2 => Cause::Corrupt(sequence(draw)),
+        3 => Cause::NewProcess(sequence(draw)),
         _ => Cause::Behind(sequence(draw)),
     }
 }

@@ -20,8 +20,9 @@ use super::status::is_silent;
 /// Show every node: its state, address, module, incarnation, how often it was wrong in a row, how far it is, and when it was last seen.
 ///
 /// A replica is voting, suspected (it owes a reply for too long), recovering or quarantined; silent when nothing is heard of its
-/// manager. RESTARTS counts how often a module was instantiated anew, to bring the replica back or in a swap. Exit code 0 when every node
-/// is up, 1 when one is not.
+/// manager. RESTARTS counts how often a module was instantiated anew since the front end's process began, to bring the replica back or in
+/// a swap; a start of the cluster from what it has kept is none, though it begins another incarnation. Exit code 0 when every node is up, 1
+/// when one is not.
 #[derive(Debug, Args)]
 pub struct PsArgs {
     /// Print JSON: an object with the cluster's tolerances and one object for each node.
@@ -72,6 +73,7 @@ struct Row {
     module_digest: Option<String>,
     incarnation: Option<u32>,
     wrong_len: Option<u64>,
+    restarts_len: Option<u32>,
     process: Option<u32>,
     sequence: Option<u64>,
     lag: Option<u64>,
@@ -104,6 +106,7 @@ impl Row {
             module_digest: digest.map(|digest| digest.to_string()),
             incarnation: progress.filter(|_| node.node.replica().is_some()).map(|progress| progress.incarnation.0),
             wrong_len: node.node.replica().map(|_| node.wrong_len),
+            restarts_len: node.node.replica().map(|_| node.restarts_len),
             process: progress.map(|progress| progress.process),
             sequence: progress.map(|progress| progress.executed.0),
             lag: progress.map(|progress| ordered.saturating_sub(progress.executed.0)),
@@ -125,17 +128,12 @@ impl Row {
             or_dash(module),
             or_dash(self.wrong_len.map(|len| format!("{len}/{STRIKES_MAX}"))),
             or_dash(self.incarnation.map(|incarnation| incarnation.to_string())),
-            or_dash(self.restarts().map(|restarts| restarts.to_string())),
+            or_dash(self.restarts_len.map(|restarts| restarts.to_string())),
             or_dash(self.sequence.map(|sequence| sequence.to_string())),
             or_dash(self.lag.map(|lag| lag.to_string())),
             or_dash(self.last_seen_ms.map(|ago| format!("{ago} ms"))),
             or_dash(self.process.map(|process| process.to_string())),
         ]
-    }
-
-    /// How often a module was instantiated anew: after a failure, for a new process, or in a swap.
-    fn restarts(&self) -> Option<u32> {
-        self.incarnation.map(|incarnation| incarnation.saturating_sub(1))
     }
 
     fn to_json(&self) -> Value {
@@ -147,7 +145,7 @@ impl Row {
             "module": self.module,
             "module_digest": self.module_digest,
             "incarnation": self.incarnation,
-            "restarts": self.restarts(),
+            "restarts": self.restarts_len,
             "wrong_in_a_row": self.wrong_len,
             "process": self.process,
             "sequence": self.sequence,

@@ -188,6 +188,7 @@ mod tests {
                 progress: Some(progress(Phase::Voting, 50)),
                 last_seen: Some(Duration::ZERO),
                 wrong_len: 0,
+                restarts_len: 0,
                 is_suspected: false,
             })
             .collect();

@@ -232,6 +232,8 @@ pub struct NodeStatus {
     pub last_seen: Option<Duration>,
     /// At how many places in a row the replica was wrong last; 0 for other nodes.
     pub wrong_len: u64,
+    /// How many lives of the replica have begun since it has voted first in the front end's time; 0 for other nodes.
+    pub restarts_len: u32,
     /// Whether the replica owes a reply for longer than its deadline.
     pub is_suspected: bool,
 }

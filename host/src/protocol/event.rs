@@ -326,10 +326,12 @@ pub enum Cause {
     ImportFailed(String),
     /// It has executed a request that became void.
     Voided(SequenceNumber),
-    /// Its manager's process is new, or has missed too much.
+    /// Its manager has missed too much.
     Behind(SequenceNumber),
     /// While it was being brought back, a call of its module has not come back here.
     Hung(SequenceNumber),
+    /// Its manager's process is new, and has kept the order up to here. Nothing need have gone wrong.
+    NewProcess(SequenceNumber),
 }
 
 /// What is tried to bring a replica back.
@@ -347,6 +349,7 @@ impl Event {
         !matches!(
             self,
             Event::Ready
+                | Event::RecoveryStarted { cause: Cause::NewProcess(_), .. }
                 | Event::Recovered { .. }
                 | Event::Verified { .. }
                 | Event::Certified { .. }
@@ -488,7 +491,7 @@ impl Cause {
             | Cause::Voided(sequence)
             | Cause::Behind(sequence)
             | Cause::Hung(sequence) => Some(*sequence),
-            Cause::ImportFailed(_) => None,
+            Cause::ImportFailed(_) | Cause::NewProcess(_) => None,
         }
     }
 }

@@ -68,7 +68,9 @@ impl Ladder {
         let voted_for = self.voting_since.take().map(|since| now.since(since));
         match cause {
             // Not the module's doing.
-            Cause::Behind(_) | Cause::Voided(_) => return self.start(Rung::Reinstantiate, Duration::ZERO),
+            Cause::Behind(_) | Cause::NewProcess(_) | Cause::Voided(_) => {
+                return self.start(Rung::Reinstantiate, Duration::ZERO);
+            }
             Cause::ModuleFailed(sequence, _) if self.failed_at == Some(*sequence) => {
                 return self.next_spare().unwrap_or(Step::Block(*sequence));
             }
@@ -209,7 +211,9 @@ mod tests {
     fn what_is_not_the_modules_doing_does_not_count() {
         let mut ladder = ladder(1);
         for _ in 0..10 {
-            assert_eq!(ladder.next(&Cause::Behind(SequenceNumber(1)), seconds(1)), start(0, Rung::Reinstantiate, 0));
+            for cause in [Cause::Behind(SequenceNumber(1)), Cause::NewProcess(SequenceNumber(1))] {
+                assert_eq!(ladder.next(&cause, seconds(1)), start(0, Rung::Reinstantiate, 0));
+            }
         }
     }
 }

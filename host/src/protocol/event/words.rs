@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Cause, Event, Rung};
-use crate::protocol::id::ReplicaId;
+use crate::protocol::id::{ReplicaId, SequenceNumber};
 use crate::protocol::message::Charge;
 
 impl fmt::Display for Event {
@@ -31,7 +31,8 @@ impl fmt::Display for Event {
             }
             Event::RecoveryStarted { replica, incarnation, cause, rung, module } => {
                 let module = module.short();
-                write!(f, "{rung} replica={replica} incarnation={incarnation} module={module} cause=\"{cause}\"")
+                let what = if matches!(cause, Cause::NewProcess(_)) { "begins".to_owned() } else { rung.to_string() };
+                write!(f, "{what} replica={replica} incarnation={incarnation} module={module} cause=\"{cause}\"")
             }
             Event::RecoveryFailed { replica, incarnation, reason } => {
                 write!(f, "could not start replica={replica} incarnation={incarnation} reason={reason:?}")
@@ -145,6 +146,8 @@ impl fmt::Display for Cause {
             Cause::Corrupt(sequence) => write!(f, "state is corrupt at {sequence}"),
             Cause::ImportFailed(words) => write!(f, "import failed: {words}"),
             Cause::Voided(sequence) => write!(f, "executed a request that is void, at {sequence}"),
+            Cause::NewProcess(SequenceNumber(0)) => write!(f, "its process is new, and has kept nothing"),
+            Cause::NewProcess(sequence) => write!(f, "its process is new, and goes on after {sequence}"),
             Cause::Behind(sequence) => write!(f, "the orders after {sequence} were missed"),
         }
     }

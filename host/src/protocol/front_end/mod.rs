@@ -23,7 +23,7 @@ use super::checkpoint::{Certifier, Verdict};
 use super::client_message::{ClientMessage, ServerBody, ServerMessage};
 use super::event::Event;
 use super::event_log::EventLog;
-use super::id::{ClientId, Membership, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
+use super::id::{ClientId, Incarnation, Membership, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
 use super::ledger::{Asked, Conclusion, Ledger, ReplyRecord};
 use super::limits::{EVENTS_LEN_MAX, LEDGER_LEN_MAX, PENDING_LEN_MAX, SHADOW_REPLIES_LEN_MAX};
 use super::message::{Certificate, Command, Message, Progress, Reply, Response};
@@ -85,6 +85,8 @@ pub struct FrontEnd {
     ledger: Ledger,
     /// Each node's last heartbeat, and when it came.
     heartbeats: BTreeMap<NodeId, (Progress, Instant)>,
+    /// The life in which each replica has voted first, since this process is.
+    first_lives: BTreeMap<ReplicaId, Incarnation>,
     judging: Judging,
     certifier: Certifier,
     events: EventLog,
@@ -147,6 +149,7 @@ impl FrontEnd {
             deadlines: BTreeSet::new(),
             ledger: Ledger::new(config.membership.replicas_len),
             heartbeats: BTreeMap::new(),
+            first_lives: BTreeMap::new(),
             judging: Judging::new(config.membership.replicas_len, config.suspicion),
             certifier: Certifier::new(config.tolerance.quorum(), config.membership.replicas_len),
             events: EventLog::default(),

@@ -27,6 +27,10 @@ impl FrontEnd {
         }
         let standing = |progress: Progress| (progress.incarnation, progress.phase);
         if let NodeId::ReplicaManager(replica) = from {
+            // Until it votes it may still speak for a life of an earlier process.
+            if progress.phase == Phase::Voting {
+                self.first_lives.entry(replica).or_insert(progress.incarnation);
+            }
             let is_news = earlier.is_none_or(|(earlier, _)| standing(earlier) != standing(progress));
             if is_news {
                 self.judging.on_standing(replica, progress.incarnation);
@@ -83,9 +87,10 @@ impl FrontEnd {
         let node_status = |node: NodeId| {
             if node == self.config.me {
                 let last_seen = Some(Duration::ZERO);
-                let (wrong_len, is_suspected) = (0, false);
+                let (wrong_len, restarts_len, is_suspected) = (0, 0, false);
                 let progress = Some(self.own_progress());
-                return NodeStatus { node, state: NodeState::Up, progress, last_seen, wrong_len, is_suspected };
+                let state = NodeState::Up;
+                return NodeStatus { node, state, progress, last_seen, wrong_len, restarts_len, is_suspected };
             }
             let heartbeat = self.heartbeats.get(&node);
             let last_seen = heartbeat.map(|(_, at)| now.since(*at));
@@ -97,7 +102,12 @@ impl FrontEnd {
             let progress = heartbeat.map(|(progress, _)| *progress);
             let wrong_len = node.replica().map_or(0, |replica| self.judging.wrong_len(replica));
             let is_suspected = node.replica().is_some_and(|replica| self.judging.is_suspected(replica));
-            NodeStatus { node, state, progress, last_seen, wrong_len, is_suspected }
+            let first_life = node.replica().and_then(|replica| self.first_lives.get(&replica));
+            let restarts_len = match (first_life, progress) {
+                (Some(first), Some(progress)) => progress.incarnation.0.saturating_sub(first.0),
+                _ => 0,
+            };
+            NodeStatus { node, state, progress, last_seen, wrong_len, restarts_len, is_suspected }
         };
         let Tolerance { wrong, crashed } = self.config.tolerance;
         let nodes = self.config.membership.nodes().into_iter().map(node_status).collect();

@@ -387,8 +387,25 @@ fn the_cluster_is_ready_once_every_other_node_was_heard_of() {
     assert_eq!(bench.drain(), ["ready"]);
     bench.now = bench.now + SILENT_AFTER + Duration::from_millis(1);
     bench.progress(3, 2, Phase::Quarantined);
-    let states: Vec<NodeState> = bench.front_end.status(bench.now).nodes.iter().map(|node| node.state).collect();
+    let nodes = bench.front_end.status(bench.now).nodes;
+    let states: Vec<NodeState> = nodes.iter().map(|node| node.state).collect();
     assert_eq!(states, [NodeState::Up, NodeState::Silent, NodeState::Silent, NodeState::Silent, NodeState::Up]);
+    let restarts: Vec<u32> = nodes.iter().map(|node| node.restarts_len).collect();
+    assert_eq!(restarts, [0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn lives_before_the_first_one_that_votes_are_no_restarts() {
+    let config = Bench::config(Tolerance::BYZANTINE);
+    let mut bench = Bench { front_end: FrontEnd::new(config), now: Instant(1_000_000) };
+    // The process of the manager is new, and speaks for the life that it has kept until it knows which one this is.
+    for (incarnation, phase, expected) in
+        [(4, Phase::Recovering, 0), (5, Phase::Recovering, 0), (5, Phase::Voting, 0), (6, Phase::Recovering, 1)]
+    {
+        bench.progress(1, incarnation, phase);
+        let restarts_len = bench.front_end.status(bench.now).nodes[2].restarts_len;
+        assert_eq!(restarts_len, expected, "incarnation {incarnation}, {phase:?}");
+    }
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl ReplicaManager {
             self.life = Restoring(Recovery { is_first, ..Recovery::new(now) });
             self.restore(now);
         } else {
-            self.begin_life(Cause::Behind(self.log.end()), now);
+            self.begin_life(Cause::NewProcess(self.log.end()), now);
         }
     }
 

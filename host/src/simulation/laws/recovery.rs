@@ -109,7 +109,7 @@ impl Laws {
             Cause::Corrupt(_) => truth.is_tainted && certified.is_some() && certified != votes,
             Cause::Voided(sequence) => self.reference.is_void(*sequence),
             Cause::Hung(_) => truth.is_mute,
-            Cause::ImportFailed(_) | Cause::Behind(_) => true,
+            Cause::ImportFailed(_) | Cause::Behind(_) | Cause::NewProcess(_) => true,
         };
         let life = self.life(replica, incarnation);
         if has_cause {

@@ -173,7 +173,7 @@ fn a_new_process_is_a_new_life_and_fetches_what_it_has_missed_from_whoever_answe
     bench.receive(peer(3), log);
     bench.start();
     assert_eq!((bench.starts.last(), bench.places()), (Some(&(Incarnation(5), 0, false)), vec![vec![1, 2]]));
-    assert!(matches!(bench.events[0], Event::RecoveryStarted { cause: Cause::Behind(_), .. }));
+    assert!(matches!(bench.events[0], Event::RecoveryStarted { cause: Cause::NewProcess(_), .. }));
 }
 
 #[test]
