@@ -32,4 +32,5 @@ pub mod runtime;
 pub mod sandbox;
 pub mod simulation;
 pub mod storage;
+pub mod whole_file;
 pub mod workload;

@@ -1,9 +1,8 @@
 //! `dsms backup` and `dsms restore`: what was ordered, as one file, and a cluster that goes on from there.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -15,6 +14,7 @@ use crate::market::Digest;
 use crate::runtime::data;
 use crate::runtime::directory::ClusterDirectory;
 use crate::storage::backup::{self, Backup, Taken};
+use crate::whole_file::{self, Existing, Outlives, Readers, Rule};
 
 use super::output::say;
 
@@ -62,7 +62,13 @@ pub fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
         eprintln!("dsms: {words}");
     }
     let bytes = backup.encode();
-    write_whole(&args.out, &bytes)?;
+    let rule = Rule { existing: Existing::Kept, outlives: Outlives::PowerCuts, readers: Readers::Owner };
+    whole_file::write(&args.out, &bytes, rule).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            anyhow::anyhow!("{} exists already, and is left as it is; give another file with --out", args.out.display())
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot write {}", args.out.display())),
+    })?;
     let file = args.out.display();
     tell(&format!("{file}: from {replica}"), &backup, &bytes, args.json);
     Ok(ExitCode::SUCCESS)
@@ -98,30 +104,6 @@ fn data_directory(named: Option<PathBuf>) -> anyhow::Result<PathBuf> {
         // It has ended, or was never there; its data says which.
         Err(_) => Ok(PathBuf::from(DATA_DIRECTORY)),
     }
-}
-
-/// Writes a file that is there whole or not at all, for its owner only.
-fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut name = path.file_name().with_context(|| format!("{} names no file", path.display()))?.to_owned();
-    name.push(".unfinished");
-    let unfinished = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        // A link, which replaces nothing.
-        let linked = fs::hard_link(&unfinished, path);
-        fs::remove_file(&unfinished)?;
-        linked?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(parent)?.sync_all()
-    };
-    write().map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            anyhow::anyhow!("{} exists already, and is left as it is; give another file with --out", path.display())
-        }
-        _ => anyhow::Error::new(error).context(format!("cannot write {}", path.display())),
-    })
 }
 
 fn tell(what: &str, backup: &Backup, bytes: &[u8], as_json: bool) {

@@ -1,7 +1,6 @@
 //! `dsms init`: a cluster on several machines, as one configuration and a key file for each node.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +16,7 @@ use crate::protocol::id::{Membership, NodeId};
 use crate::protocol::limits::{FRONT_ENDS_LEN_MAX, REPLICAS_LEN_MAX};
 use crate::protocol::quorum::Tolerance;
 use crate::runtime::keys::{draw, write_all};
+use crate::whole_file::{self, Existing, Outlives, Readers, Rule};
 
 /// The directory of the key files, beside the configuration.
 const KEYS: &str = "keys";
@@ -140,8 +140,8 @@ fn config_text(args: &InitArgs, nodes: &[(NodeId, SocketAddr)]) -> String {
 }
 
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| match error.kind() {
+    let rule = Rule { existing: Existing::Kept, outlives: Outlives::PowerCuts, readers: Readers::ByUmask };
+    whole_file::write(path, text.as_bytes(), rule).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow::anyhow!(
             "{} exists already, and is left as it is; give another directory with --out, or move that file away",
             path.display()

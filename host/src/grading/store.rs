@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Ended, Examined, FORMAT, Settings};
+use crate::whole_file::{self, Existing, Outlives, Readers, Rule};
 
 /// A file cannot be written: which, and why.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +19,8 @@ pub fn write(path: &Path, text: &str) -> Result<(), WriteError> {
     let failed = |cause| WriteError { path: path.to_owned(), cause };
     let directory = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(failed)?;
-    let temporary = path.with_added_extension(format!("{}.tmp", std::process::id()));
-    fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path)).map_err(failed)
+    let rule = Rule { existing: Existing::Replaced, outlives: Outlives::Processes, readers: Readers::ByUmask };
+    whole_file::write(path, text.as_bytes(), rule).map_err(failed)
 }
 
 /// Where the result of the module of this digest is kept.

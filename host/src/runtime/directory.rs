@@ -7,9 +7,9 @@
 //! | `data/` | what its replica managers have written, unless the configuration says another place ([`crate::storage::files`]) |
 //! | `cluster.toml` | the running cluster's complete configuration, by which nodes and clients find each other |
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -18,12 +18,10 @@ use rustix::process::{Pid, test_kill_process};
 use crate::config::{ClusterConfig, ConfigError, PathNotUtf8};
 use crate::protocol::secret::{SECRET_LEN, Secret};
 use crate::storage::lock::{self, Lock, LockError};
+use crate::whole_file::{self, Existing, Outlives, Readers, Rule};
 
 /// The directory's name, in the directory where `dsms up` is run.
 const NAME: &str = ".dsms";
-
-/// Mode of every file in here: its owner may read and write it, nobody else may do anything.
-const PRIVATE_FILE: u32 = 0o600;
 
 /// A cluster's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,14 +113,9 @@ impl ClusterDirectory {
 
     /// Writes the configuration by which nodes and clients find each other.
     pub fn publish(&self, config: &ClusterConfig) -> Result<(), DirectoryError> {
-        let (path, written) = (self.config_file(), self.path.join("cluster.toml.new"));
-        let text = config.to_toml()?;
-        let write = || -> io::Result<()> {
-            let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&written)?;
-            file.write_all(text.as_bytes())?;
-            fs::rename(&written, &path)
-        };
-        write().map_err(io_error(&path))
+        let (path, text) = (self.config_file(), config.to_toml()?);
+        let rule = Rule { existing: Existing::Replaced, outlives: Outlives::Processes, readers: Readers::Owner };
+        whole_file::write(&path, text.as_bytes(), rule).map_err(io_error(&path))
     }
 
     /// Takes the configuration away when the cluster ends.
@@ -185,14 +178,9 @@ pub fn read_or_draw_key(path: &Path) -> Result<Secret, DirectoryError> {
     let mut bytes = [0; SECRET_LEN];
     getrandom::fill(&mut bytes).map_err(|error| io_error(path)(io::Error::other(error.to_string())))?;
     let key = Secret::new(bytes);
-    let mut file = private(OpenOptions::new().write(true).create_new(true)).open(path).map_err(io_error(path))?;
-    file.set_permissions(fs::Permissions::from_mode(PRIVATE_FILE)).map_err(io_error(path))?;
-    writeln!(file, "{}", key.to_hex()).map_err(io_error(path))?;
+    let rule = Rule { existing: Existing::Kept, outlives: Outlives::PowerCuts, readers: Readers::Owner };
+    whole_file::write(path, format!("{}\n", key.to_hex()).as_bytes(), rule).map_err(io_error(path))?;
     Ok(key)
-}
-
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options.mode(PRIVATE_FILE)
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> DirectoryError {
@@ -202,6 +190,8 @@ fn io_error(path: &Path) -> impl Fn(io::Error) -> DirectoryError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -221,7 +211,7 @@ mod tests {
         let path = ClusterDirectory::within(scratch.path()).key_file();
         let drawn = read_or_draw_key(&path).unwrap();
         assert_eq!(read_or_draw_key(&path).unwrap(), drawn);
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, PRIVATE_FILE);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(read_key(&path).unwrap_err().to_string().contains("chmod 600"));
     }

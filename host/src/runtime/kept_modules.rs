@@ -4,14 +4,16 @@
 //! the module that the configuration had named first by then. If the configuration names another one since, somebody has decided
 //! anew, and what was kept is not used.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::market::Digest;
 use crate::sandbox::{Engine, LoadedModule};
 use crate::storage::files::MODULES_NAME;
+use crate::whole_file::{self, Existing, Outlives, Readers, Rule, UNFINISHED_EXTENSION};
 
 /// The name of the text.
 const PRESENT_NAME: &str = "present";
@@ -21,6 +23,9 @@ const FORMAT: &str = "dsms module 1";
 
 /// The longest text that is read. A whole one has some 170 bytes.
 const PRESENT_LEN_MAX: u64 = 4096;
+
+/// How its files are written.
+const FILES: Rule = Rule { existing: Existing::Replaced, outlives: Outlives::PowerCuts, readers: Readers::Owner };
 
 /// Where one replica's manager keeps the module that a swap has brought.
 #[derive(Clone, Debug)]
@@ -104,7 +109,7 @@ impl KeptModules {
             return Ok(());
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
-        self.write_whole(&path, bytes)
+        whole_file::write(&path, bytes, FILES)
     }
 
     /// This module is the replica's from now on. All others are forgotten.
@@ -117,7 +122,7 @@ impl KeptModules {
         } else {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
             let text = format!("{FORMAT}\npresent {digest}\nconfigured {}\n", self.configured);
-            self.write_whole(&present, text.as_bytes())?;
+            whole_file::write(&present, text.as_bytes(), FILES)?;
         }
         self.forget_all_but(digest)
     }
@@ -130,7 +135,9 @@ impl KeptModules {
         };
         for entry in entries {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "wasm") && path != kept {
+            // Nobody else writes here, so what is unfinished was left behind.
+            let is_ours = |extension: &OsStr| extension == "wasm" || extension == UNFINISHED_EXTENSION;
+            if path.extension().is_some_and(is_ours) && path != kept {
                 fs::remove_file(path)?;
             }
         }
@@ -139,16 +146,6 @@ impl KeptModules {
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(format!("{name}.wasm"))
-    }
-
-    /// Writes a file that is there whole or not at all, and then outlives a power cut.
-    fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let unfinished = path.with_extension("unfinished");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)?;
-        File::open(&self.directory)?.sync_all()
     }
 }
 
@@ -189,6 +186,8 @@ mod tests {
         let (kept, configured, other) = (bench.kept(), bench.configured.digest(), Digest::of_bytes(&bench.other));
         assert_eq!(bench.begin(&kept), (vec![configured], None, None));
         kept.keep(&bench.other, other).unwrap();
+        fs::write(bench.directory.path().join(MODULES_NAME).join("a.wasm.1-0.tmp"), "of a process that was killed")
+            .unwrap();
         assert_eq!(bench.begin(&kept), (vec![configured], None, None), "it was tried, and did not take over");
         kept.choose(other).unwrap();
         assert_eq!(bench.begin(&kept), (vec![other, configured], Some(1), None));

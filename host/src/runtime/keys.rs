@@ -3,9 +3,9 @@
 //! The nodes of one machine may share one key (`directory.rs`). Else each node has a file of its own, `NAME.key` in one directory, which
 //! [`draw`] and [`write_all`] make for a whole cluster, [`rotate`] gives a next generation, and a node reads again on SIGHUP.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +17,7 @@ use crate::config::{ClusterConfig, KEY_FILE_LEN_MAX, KeyFileError, Keys, key_fil
 use crate::protocol::id::NodeId;
 use crate::protocol::keyring::{ClusterId, GENERATIONS_LEN_MAX, Generation, Keyring};
 use crate::protocol::secret::{SECRET_LEN, Secret};
+use crate::whole_file::{self, Existing, Outlives, Readers, Rule};
 
 use super::directory::{DirectoryError, read_key};
 
@@ -193,7 +194,7 @@ pub fn write_all(directory: &Path, keyrings: &[Keyring]) -> Result<(), KeysError
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io_error(directory))?;
     for keyring in keyrings {
         let path = key_file(directory, keyring.local());
-        write_private(OpenOptions::new().create_new(true), &path, &key_file_text(keyring))?;
+        write_private(&path, &key_file_text(keyring), Existing::Kept)?;
     }
     Ok(())
 }
@@ -223,7 +224,7 @@ pub fn rotate(directory: &Path, nodes: &[NodeId]) -> Result<Generation, KeysErro
     for keyring in &mut keyrings {
         keyring.keep_newest(GENERATIONS_LEN_MAX);
         let new = new_file(&key_file(directory, keyring.local()));
-        write_private(OpenOptions::new().create(true).truncate(true), &new, &key_file_text(keyring))?;
+        write_private(&new, &key_file_text(keyring), Existing::Replaced)?;
     }
     nodes.iter().try_for_each(|node| put_in_place(&key_file(directory, *node)))?;
     Ok(next)
@@ -267,13 +268,9 @@ fn put_in_place(path: &Path) -> Result<(), KeysError> {
 }
 
 /// Writes a file for its owner only, to the disk.
-fn write_private(options: &mut OpenOptions, path: &Path, text: &str) -> Result<(), KeysError> {
-    let mut write = || {
-        let mut file = options.write(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    write().map_err(io_error(path))
+fn write_private(path: &Path, text: &str, existing: Existing) -> Result<(), KeysError> {
+    let rule = Rule { existing, outlives: Outlives::PowerCuts, readers: Readers::Owner };
+    whole_file::write(path, text.as_bytes(), rule).map_err(io_error(path))
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> KeysError {
@@ -374,7 +371,7 @@ mod tests {
         // As if the process had ended when two files were in their places.
         for (path, old) in files().zip(&old).skip(2) {
             fs::rename(&path, new_file(&path)).unwrap();
-            write_private(OpenOptions::new().create(true), &path, std::str::from_utf8(old).unwrap()).unwrap();
+            write_private(&path, std::str::from_utf8(old).unwrap(), Existing::Kept).unwrap();
         }
         assert_eq!(rotate(scratch.path(), &nodes).unwrap(), Generation(2));
         assert!(files().map(|path| fs::read(path).unwrap()).eq(new));

@@ -1,15 +1,11 @@
 //! Files with secrets in them: readable by their owner only, which is looked at whenever one is read.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-/// Mode of a secret: its owner may read and write it, nobody else may do anything.
-const PRIVATE: u32 = 0o600;
-
-/// Mode of what anybody may read.
-const PUBLIC: u32 = 0o644;
+use crate::whole_file::{self, Existing, Outlives, Readers, Rule};
 
 /// Largest file that is read, in bytes; a longer one is another file by mistake.
 const FILE_LEN_MAX: u64 = 256 * 1024;
@@ -92,26 +88,23 @@ fn read_text(path: &Path, file: File) -> Result<String, FileError> {
 
 /// Writes a new secret for its owner only. A file that is there already is left alone.
 pub fn write_private(path: &Path, text: &str) -> Result<(), FileError> {
-    write_new(path, text, PRIVATE)
+    write_new(path, text, Readers::Owner)
 }
 
 /// Writes a new file that anybody may read. A file that is there already is left alone.
 pub fn write_public(path: &Path, text: &str) -> Result<(), FileError> {
-    write_new(path, text, PUBLIC)
+    write_new(path, text, Readers::Everybody)
 }
 
-fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), FileError> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let mut file = opened.map_err(|error| match error.kind() {
+fn write_new(path: &Path, text: &str, readers: Readers) -> Result<(), FileError> {
+    let rule = Rule { existing: Existing::Kept, outlives: Outlives::PowerCuts, readers };
+    whole_file::write(path, text.as_bytes(), rule).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => FileError::Exists {
             path: path.display().to_string(),
             advice: "move it away first if it is not needed any more".to_owned(),
         },
         _ => FileError::io(path)(error),
-    })?;
-    // Whatever the umask is.
-    let written = file.set_permissions(fs::Permissions::from_mode(mode)).and_then(|()| file.write_all(text.as_bytes()));
-    written.and_then(|()| file.sync_all()).map_err(FileError::io(path))
+    })
 }
 
 /// Makes a directory for its owner only, unless it is there.
@@ -129,6 +122,8 @@ pub fn remove(path: &Path) -> Result<(), FileError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -136,7 +131,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("secret");
         write_private(&path, "hello").unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, PRIVATE);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(read_private(&path).unwrap(), "hello");
         assert!(matches!(write_private(&path, "again"), Err(FileError::Exists { .. })));
         for mode in [0o640, 0o604, 0o644, 0o660] {

@@ -11,15 +11,14 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::market::Digest;
+use crate::whole_file::{self, Existing, Outlives, Readers, Rule, UNFINISHED_EXTENSION};
 
 /// Most bytes of compiled code that are kept; beyond it the oldest files go. Rust modules have some hundred kilobytes of
 /// code, Python modules some fifty megabytes.
@@ -87,7 +86,8 @@ impl Cache {
             return;
         }
         let name = format!("{}{}.cwasm", prefix(component.engine(), module), Digest::of_bytes(&code));
-        if write_renamed(dir, &name, &code).is_ok() {
+        let rule = Rule { existing: Existing::Replaced, outlives: Outlives::Processes, readers: Readers::Owner };
+        if whole_file::write(&dir.join(name), &code, rule).is_ok() {
             evict(dir, CACHE_BYTES_MAX);
         }
     }
@@ -150,17 +150,6 @@ fn load_checked(engine: &Engine, path: &Path, prefix: &str) -> Option<Component>
     unsafe { Component::deserialize_file(engine, path) }.ok()
 }
 
-fn write_renamed(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
-    static TEMPORARY_FILES: AtomicU32 = AtomicU32::new(0);
-    let count = TEMPORARY_FILES.fetch_add(1, Ordering::Relaxed);
-    let temporary = dir.join(format!("{}-{count}.tmp", std::process::id()));
-    let write = || {
-        File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?.write_all(content)?;
-        fs::rename(&temporary, dir.join(name))
-    };
-    write().inspect_err(|_| drop(fs::remove_file(&temporary)))
-}
-
 /// Removes the oldest files until those that stay fit. Temporary files that a crash left behind grow old like all others.
 fn evict(dir: &Path, bytes_max: u64) {
     let mut files: Vec<(PathBuf, Metadata)> = entries(dir).collect();
@@ -176,7 +165,9 @@ fn evict(dir: &Path, bytes_max: u64) {
 
 /// The cache's own files.
 fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, Metadata)> {
-    let ours = |path: &Path| path.extension().is_some_and(|extension| extension == "cwasm" || extension == "tmp");
+    let ours = |path: &Path| {
+        path.extension().is_some_and(|extension| extension == "cwasm" || extension == UNFINISHED_EXTENSION)
+    };
     let files = fs::read_dir(dir).into_iter().flatten().flatten();
     files
         .filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)))
