@@ -166,6 +166,30 @@ fn a_command_waits_for_a_front_end_that_is_started_again() {
 }
 
 #[test]
+fn with_several_addresses_whoever_answers_is_asked_and_nothing_is_told_twice() {
+    let cluster = Cluster::start(&[]);
+    assert_eq!(cluster.request("NYKA1001", "add-share NYKM100925 Equity 3").1, 0);
+    let here = cluster.client_address();
+    // A port that the system hands out to nobody, and at which nothing listens.
+    let nobody = "127.0.0.1:1";
+    let told = |arguments: &[&str], connect: String| {
+        let output = cluster.run(&[arguments, &["--connect", &connect]].concat());
+        assert!(output.status.success(), "{output:?}");
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let client = ["client", "--as", "NYKB1001", "purchase-share", "NYKM100925", "Equity", "2"];
+    let (answer, notice) = told(&client, format!("{nobody},{here}"));
+    assert_eq!(answer, "#2 purchased: 2 of 2, 1 still available\n");
+    assert!(notice.contains(nobody) && notice.contains(&format!("asking {here}")), "{notice}");
+    let (why, notice) = told(&["why", "2"], format!("{nobody},{here}"));
+    assert!(why.contains("purchased: 2 of 2") && notice.contains(nobody), "{why}{notice}");
+    // The same front end under two names knows the same events.
+    let (once, _) = told(&["log", "--json"], here.to_string());
+    let (twice, _) = told(&["log", "--json"], format!("{here},localhost:{}", here.port()));
+    assert!(once.lines().count() > 0 && twice == once, "{once}\n{twice}");
+}
+
+#[test]
 fn a_load_goes_on_when_its_front_end_is_killed_and_each_request_counts_once() {
     let cluster = Cluster::start(&[]);
     let ordered_len = || -> u64 {

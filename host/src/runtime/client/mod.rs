@@ -279,7 +279,9 @@ impl Client {
     /// The connection is lost, or could not be had. Decides where to go on, unless that is nowhere.
     fn on_failed(&mut self, failure: Failure) -> Result<(), ClientError> {
         self.connection = None;
-        let is_unsure = |unanswered: &Unanswered| unanswered.is_sent && !unanswered.may_be_repeated();
+        // Who refuses has done nothing.
+        let may_be_done = failure.cause == Cause::Unreachable;
+        let is_unsure = |unanswered: &Unanswered| may_be_done && unanswered.is_sent && !unanswered.may_be_repeated();
         if self.unanswered.iter().any(is_unsure) {
             self.unanswered.retain(|unanswered| !is_unsure(unanswered));
             return Err(ClientError::Unsure(failure));

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::*;
 use crate::protocol::client_message::ClusterStatus;
-use crate::protocol::fault::{ALWAYS_PPM, Fault, FaultKind};
+use crate::protocol::fault::{Fault, FaultKind};
 use crate::protocol::id::NodeId;
 use crate::runtime::frames::{CLIENT_FRAME_LEN_MAX, FrameReader, put_frame};
 
@@ -290,20 +290,19 @@ fn where_all_refuse_that_is_told_at_once() {
     });
 }
 
+/// Asks for a fault.
+fn add_fault(number: RequestNumber) -> ClientMessage {
+    ClientMessage::Faults { number, ask: FaultAsk::Add { node: NodeId::Sequencer, fault: Fault::of(FaultKind::Loss) } }
+}
+
 #[test]
 fn a_fault_is_asked_for_once_and_what_has_become_of_it_is_not_made_up() {
-    let fault =
-        Fault { kind: FaultKind::Trap, peer: None, operation: None, count: Some(1), rate_ppm: ALWAYS_PPM, lasts: None };
-    let add = |number| {
-        let ask = FaultAsk::Add { node: NodeId::Sequencer, fault: fault.clone() };
-        ClientMessage::Faults { number, ask }
-    };
     run(async {
         let (first, second) = (Played::start().await, Played::start().await);
         let mut client = client_of(&[first.name(), second.name()], PATIENCE);
         client.open().await.unwrap();
-        let served = async { assert_eq!(first.accept().await.next().await, add(RequestNumber(1))) };
-        let (asked, ()) = tokio::join!(client.call(add), served);
+        let served = async { assert_eq!(first.accept().await.next().await, add_fault(RequestNumber(1))) };
+        let (asked, ()) = tokio::join!(client.call(add_fault), served);
         let words = asked.unwrap_err().to_string();
         assert!(words.contains(&first.name().to_string()) && words.contains("nobody is asked again"), "{words}");
         second.assert_left_alone().await;
@@ -312,6 +311,25 @@ fn a_fault_is_asked_for_once_and_what_has_become_of_it_is_not_made_up() {
         let (answered, number) =
             tokio::join!(client.call(request), async { second.accept().await.answer_next("b").await });
         assert_eq!((answered.unwrap(), number), (answer("b"), RequestNumber(2)));
+    });
+}
+
+#[test]
+fn a_front_end_that_refuses_has_added_no_fault_so_the_next_one_is_asked() {
+    run(async {
+        let (first, second) = (Played::start().await, Played::start().await);
+        let mut client = client_of(&[first.name(), second.name()], PATIENCE);
+        client.open().await.unwrap();
+        let served = async {
+            let mut unwilling = first.accept().await;
+            unwilling.next().await;
+            unwilling.say(RequestNumber(0), ServerBody::Refused("no such token".to_owned())).await;
+            let mut willing = second.accept().await;
+            assert_eq!(willing.next().await, add_fault(RequestNumber(1)));
+            willing.say(RequestNumber(1), answer("added")).await;
+        };
+        let (asked, ()) = tokio::join!(client.call(add_fault), served);
+        assert_eq!(asked.unwrap(), answer("added"));
     });
 }
 
