@@ -122,7 +122,7 @@ fn ps_shows_every_node_and_why_shows_what_each_replica_said() {
     assert!(words.contains("2 replicas shared it, 2 were needed"), "{words}");
     let missing = cluster.run(&["why", "99"]);
     assert_eq!(missing.status.code(), Some(1));
-    assert!(String::from_utf8(missing.stdout).unwrap().contains("the last place is 2"));
+    assert!(String::from_utf8(missing.stdout).unwrap().contains("has heard of is 2"));
 }
 
 #[test]

@@ -94,3 +94,15 @@ fn three_wrong_outcomes_in_a_row_count_at_whichever_front_end_they_are_seen() {
     let of = |front_end: &str| cluster.run(&["fault", "ls", "--json", "--connect", front_end]).stdout.lines().count();
     assert_eq!((of(&at[0]), of(&at[1])), (0, 1), "a fault is known where it was asked for");
 }
+
+#[test]
+fn a_front_end_that_hangs_is_left_for_the_other_one() {
+    let cluster = Cluster::start(&["--front-ends", "2"]);
+    let hung = cluster.node_pid(NodeId::FRONT_END);
+    kill_process(hung, Signal::STOP).unwrap();
+    let (answer, code) = cluster.request("NYKA1001", "add-share NYKM100925 Equity 3");
+    assert_eq!((&answer["capacity"], code), (&json!(3), 0), "{answer}");
+    let why = json_of(&cluster, &["why", &answer["sequence"].to_string(), "--json"]);
+    assert_eq!(why["request"], "NYKA1001 add-share NYKM100925 Equity 3");
+    kill_process(hung, Signal::CONT).unwrap();
+}

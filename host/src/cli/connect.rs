@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::config::ClusterConfig;
 use crate::protocol::client_message::{ClientMessage, ClusterStatus, ServerBody};
-use crate::runtime::client::{Cause, Client, FrontEndName, Target};
+use crate::runtime::client::{CONNECT_PATIENCE, Cause, Client, FrontEndName, Target};
 use crate::runtime::tls::ClientTls;
 use crate::runtime::token_files::read_tokens;
 
@@ -70,13 +70,15 @@ impl ConnectArgs {
         }
     }
 
-    /// A client of each front end that lets it connect, at least one. The others are told of on standard error.
+    /// A client of each front end that lets it connect, at least one. The others are told of on standard error. What one knows is answered at
+    /// once, so where there are others none is waited for longer than it takes to see that it is gone.
     pub async fn clients(&self) -> anyhow::Result<Vec<Client>> {
         let target = self.target()?;
         let mut clients = Vec::new();
         if target.front_ends.len() > 1 {
             for one in target.each() {
-                let mut client = self.new_client(one);
+                let patience = CONNECT_PATIENCE.min(Duration::from_secs(self.timeout));
+                let mut client = Client::new(one, Client::draw_id(), patience);
                 match client.try_open().await {
                     Ok(()) => clients.push(client),
                     Err(failure) => tell(&failure.to_string()),

@@ -150,7 +150,14 @@ async fn ask(args: &ShrinkArgs) -> anyhow::Result<Told> {
     }
     let mut histories = Vec::new();
     for client in &mut clients {
-        histories.push(fetch_history(client, place).await?);
+        match fetch_history(client, place).await {
+            Ok(history) => histories.push(history),
+            // What it alone knows is missing, and counted as unknown.
+            Err(error) if client.unanswered_len() > 0 => {
+                eprintln!("dsms: {error:#}; its part of the history is missing")
+            }
+            Err(error) => return Err(error),
+        }
     }
     let orders = merge(histories);
     let executed = executed(&orders, record.sequence);

@@ -171,7 +171,7 @@ pub(super) fn response_words(response: &Response, sequence: SequenceNumber) -> S
 fn not_recorded_words(sequence: u64, first: u64, last: u64) -> String {
     match last {
         0 => "nothing was ordered yet since the front end's process began".to_owned(),
-        _ if sequence > last => format!("nothing was ordered there yet, the last place is {last}"),
+        _ if sequence > last => format!("the last place that the front end has heard of is {last}"),
         _ => format!(
             "the ledger of the front end holds {first} to {last}; what was ordered before its process began, or longer ago than it keeps, is \
              not among it"
@@ -294,7 +294,7 @@ mod tests {
     fn why_a_place_is_not_recorded_is_told_by_where_it_is() {
         for (sequence, first, last, expected) in [
             (1, 0, 0, "since the front end's process began"),
-            (9, 1, 8, "nothing was ordered there yet, the last place is 8"),
+            (9, 1, 8, "the last place that the front end has heard of is 8"),
             (2, 485, 1540, "holds 485 to 1540; what was ordered before its process began"),
         ] {
             let words = not_recorded_words(sequence, first, last);
