@@ -1,11 +1,13 @@
 //! Frames: records as bytes, one after the other, so that damage shows.
 //!
 //! ```text
-//! version (1) | length of the record (4, least significant first) | checksum (8) | record
+//! version (1) | length of the content (4, least significant first) | checksum (8) | content
 //! ```
 //!
 //! The checksum is the beginning of the BLAKE3 digest of all the rest. It tells accidents, not forgeries: who can write to the data
 //! directory is the operator.
+
+use std::fmt;
 
 use crate::protocol::limits::STATE_LEN_MAX;
 use crate::protocol::record::Record;
@@ -27,41 +29,70 @@ const CHECKSUM_AT: usize = 5;
 
 /// Appends a record in its frame.
 pub fn encode(record: &Record, bytes: &mut Vec<u8>) {
-    let record = record.encode();
-    let len = u32::try_from(record.len()).expect("a record is a state at most");
-    let start = bytes.len();
-    bytes.push(VERSION);
-    bytes.extend_from_slice(&len.to_le_bytes());
-    let checksum = checksum(&bytes[start..], &record);
-    bytes.extend_from_slice(&checksum);
-    bytes.extend_from_slice(&record);
+    enclose([&record.encode()], bytes);
 }
 
 /// Reads the frame at the beginning of these bytes, with its length; or says in words why there is none. No bytes hold none.
 pub fn decode(bytes: &[u8]) -> Result<(Record, usize), String> {
+    let (record, len) = open(bytes).map_err(|unusable| unusable.to_string())?;
+    Ok((Record::decode(record)?, len))
+}
+
+/// Appends content in a frame, given in parts.
+pub fn enclose<const PARTS: usize>(content: [&[u8]; PARTS], bytes: &mut Vec<u8>) {
+    let len: usize = content.iter().map(|part| part.len()).sum();
+    let len = u32::try_from(len).expect("a record is a state at most");
+    let start = bytes.len();
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&len.to_le_bytes());
+    let checksum = checksum(&bytes[start..], content);
+    bytes.extend_from_slice(&checksum);
+    content.iter().for_each(|part| bytes.extend_from_slice(part));
+}
+
+/// What is in the frame at the beginning of these bytes, and how long that is. No bytes hold none.
+pub fn open(bytes: &[u8]) -> Result<(&[u8], usize), Unusable> {
     let Some((header, rest)) = bytes.split_at_checked(HEADER_LEN) else {
-        return Err(format!("it is cut off after {} bytes of a header", bytes.len()));
+        return Err(Unusable::CutOff(format!("{} bytes of a header", bytes.len())));
     };
     if header[0] != VERSION {
-        return Err(format!("version {}, expected {VERSION}", header[0]));
+        return Err(Unusable::Wrong(format!("version {}, expected {VERSION}", header[0])));
     }
     let len = u32::from_le_bytes(*header[1..].first_chunk().expect("a header is longer")) as usize;
     if len > RECORD_LEN_MAX {
-        return Err(format!("a record of {len} bytes, of which there is none"));
+        return Err(Unusable::Wrong(format!("a record of {len} bytes, of which there is none")));
     }
-    let Some(record) = rest.get(..len) else {
-        return Err(format!("it is cut off after {} of {len} bytes", rest.len()));
+    let Some(content) = rest.get(..len) else {
+        return Err(Unusable::CutOff(format!("{} of {len} bytes", rest.len())));
     };
-    if checksum(&header[..CHECKSUM_AT], record) != header[CHECKSUM_AT..] {
-        return Err("its checksum is wrong".to_owned());
+    if checksum(&header[..CHECKSUM_AT], [content]) != header[CHECKSUM_AT..] {
+        return Err(Unusable::Wrong("its checksum is wrong".to_owned()));
     }
-    Ok((Record::decode(record)?, HEADER_LEN + len))
+    Ok((content, HEADER_LEN + len))
 }
 
-fn checksum(head: &[u8], record: &[u8]) -> [u8; HEADER_LEN - CHECKSUM_AT] {
+/// Why bytes do not begin with a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// They end before it does: after what.
+    CutOff(String),
+    /// They are none, in words.
+    Wrong(String),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unusable::CutOff(after) => write!(f, "it is cut off after {after}"),
+            Unusable::Wrong(words) => f.write_str(words),
+        }
+    }
+}
+
+fn checksum<const PARTS: usize>(head: &[u8], content: [&[u8]; PARTS]) -> [u8; HEADER_LEN - CHECKSUM_AT] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(head);
-    hasher.update(record);
+    content.iter().for_each(|part| _ = hasher.update(part));
     *hasher.finalize().as_bytes().first_chunk().expect("a digest is longer")
 }
 

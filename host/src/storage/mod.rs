@@ -10,6 +10,7 @@ pub mod backup;
 pub mod files;
 pub mod frame;
 pub mod lock;
+mod numbered_file;
 
 use crate::protocol::record::{Record, Recovered};
 

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use super::error::{OpenError, io_error};
 use super::extent::Extent;
-use super::segment::{self, HEADER_LEN, Segment, Unusable};
+use super::segment::{self, HEADER_LEN, Segment};
 use super::{LOCK_NAME, MODULES_NAME, Owner, ROOM_NAME, SEGMENT_LEN_MAX, set_aside};
 use crate::protocol::record::{Record, Recovered};
 use crate::storage::frame;
+use crate::storage::numbered_file::Unusable;
 
 /// Longest file that is read: one that has just not reached its length, and then the longest record.
 const FILE_LEN_MAX: u64 = SEGMENT_LEN_MAX + frame::LEN_MAX as u64;
@@ -95,7 +96,7 @@ fn refuse_others(directory: &Path, number: u64, owner: Owner) -> Result<(), Open
     let file = path.display().to_string();
     match Segment::read(number, &header, owner) {
         Err(Unusable::Newer(version)) => {
-            Err(OpenError::Newer { file, version: version.into(), known: segment::VERSION.into() })
+            Err(OpenError::Newer { file, version: version.into(), known: segment::KIND.version.into() })
         }
         Err(Unusable::Foreign(words)) => Err(OpenError::Foreign { file, words }),
         Err(Unusable::Damaged(_)) | Ok(_) => Ok(()),
