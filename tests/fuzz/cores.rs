@@ -15,6 +15,7 @@ use dsms::protocol::endpoint::Endpoint;
 use dsms::protocol::front_end::{self, ConnectionId, FrontEnd, FrontEndConfig};
 use dsms::protocol::id::{Incarnation, Membership, NodeId, ReplicaId, SequenceNumber, SessionId};
 use dsms::protocol::keyring::{Generation, Keyring};
+use dsms::protocol::ledger::{Entry, Recollection};
 use dsms::protocol::limits::IN_FLIGHT_LEN_MAX;
 use dsms::protocol::message::{Certificate, Message};
 use dsms::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
@@ -69,6 +70,9 @@ pub fn front_end(bytes: &[u8]) {
         in_flight_len_max: IN_FLIGHT_LEN_MAX,
     };
     let mut front_end = FrontEnd::new(config);
+    if draw.flag() {
+        front_end.keep_entries(draw.below(9) as u64);
+    }
     let mut now = Instant(1_000_000);
     let mut submitted = VecDeque::new();
     while !draw.is_over() {
@@ -106,7 +110,14 @@ pub fn front_end(bytes: &[u8]) {
                     readers::message(&frame);
                 }
                 front_end::Output::Event(event) => drop(event.to_string()),
+                front_end::Output::Recollect { sequence, answer, .. } => {
+                    drop(Recollection::of(sequence).complete(answer, Some((SequenceNumber(1), sequence))));
+                }
             }
+        }
+        for (index, entry) in std::iter::from_fn(|| front_end.poll_entry()).enumerate() {
+            assert!(index < OUTPUTS_LEN_MAX);
+            assert_eq!(Entry::decode(&entry.encode()), Ok(entry), "what is written can be read");
         }
         assert!(front_end.poll_timeout().is_none_or(|(at, _)| at > now), "what was due is done");
     }

@@ -309,6 +309,8 @@ pub enum Event {
         /// Why, in words.
         reason: String,
     },
+    /// Something about the files of the front end's ledger.
+    Ledger(super::ledger::LedgerNews),
 }
 
 /// Why a replica is brought back.
@@ -359,6 +361,7 @@ impl Event {
                 | Event::ShadowStarted { .. }
                 | Event::Swapped { .. }
                 | Event::KeysRead { .. }
+                | Event::Ledger(super::ledger::LedgerNews::Resumed { .. })
                 | Event::FaultOver { refused: None, .. }
         )
     }
@@ -399,6 +402,7 @@ impl Event {
             Event::StrangeDatagrams { .. } => "strange-datagrams",
             Event::KeysRead { .. } => "keys-read",
             Event::KeysRefused { .. } => "keys-refused",
+            Event::Ledger(news) => news.kind(),
         }
     }
 
@@ -437,7 +441,8 @@ impl Event {
             | Event::Ignored { .. }
             | Event::StrangeDatagrams { .. }
             | Event::KeysRead { .. }
-            | Event::KeysRefused { .. } => None,
+            | Event::KeysRefused { .. }
+            | Event::Ledger(_) => None,
         }
     }
 
@@ -475,7 +480,8 @@ impl Event {
             | Event::Ignored { .. }
             | Event::StrangeDatagrams { .. }
             | Event::KeysRead { .. }
-            | Event::KeysRefused { .. } => None,
+            | Event::KeysRefused { .. }
+            | Event::Ledger(_) => None,
         }
     }
 }

@@ -1,6 +1,19 @@
 //! The ledger: for each place of the order, what was asked, what each replica answered when, and what was released and why.
 //!
-//! It is what `dsms why` reads. It holds the most recent places only, bounded in number and in bytes, and only in memory.
+//! It is what `dsms why` reads. It holds the most recent places only, bounded in number and in bytes. What outlives the process is
+//! handed out as entries, for a driver that writes them.
+//!
+//! | File | Its part |
+//! |---|---|
+//! | `journal.rs` | which entries are to be written, and when |
+//! | `entry.rs` | entries, and how they become bytes |
+//! | `news.rs` | what becomes of its files |
+//! | `recollection.rs` | what entries amount to at one place |
+
+mod entry;
+mod journal;
+mod news;
+mod recollection;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,6 +25,11 @@ use super::limits::{LEDGER_BYTES_MAX, LEDGER_LEN_MAX};
 use super::message::{Command, Response};
 use super::time::Instant;
 
+pub use entry::Entry;
+use journal::{Journal, Mark};
+pub use news::LedgerNews;
+pub use recollection::Recollection;
+
 /// Most places before the first one that is heard of at which a ledger begins. Nodes are heard of in any order, so what comes next may
 /// be about an earlier place.
 const MARGIN_LEN: u64 = 1024;
@@ -22,9 +40,19 @@ pub struct Ledger {
     replicas_len: usize,
     /// The sequence number of the record in front.
     first: SequenceNumber,
-    records: VecDeque<Record>,
+    slots: VecDeque<Slot>,
     /// Estimated size of all responses.
     size_bytes: usize,
+    journal: Journal,
+}
+
+/// A record, and what was written of it.
+#[derive(Debug)]
+struct Slot {
+    record: Record,
+    written: Option<Mark>,
+    /// Whether it may have changed in this turn.
+    is_touched: bool,
 }
 
 /// All that the front end saw of one order.
@@ -93,53 +121,57 @@ pub enum Conclusion {
 impl Ledger {
     /// An empty ledger for a cluster of so many replicas.
     pub fn new(replicas_len: usize) -> Ledger {
-        Ledger { replicas_len, first: SequenceNumber(1), records: VecDeque::new(), size_bytes: 0 }
+        let (first, slots) = (SequenceNumber(1), VecDeque::new());
+        Ledger { replicas_len, first, slots, size_bytes: 0, journal: Journal::default() }
     }
 
     /// The record of one place; `None` if the place is older or newer than what is held.
     pub fn record(&self, sequence: SequenceNumber) -> Option<&Record> {
-        self.records.get(self.place(sequence)?)
+        Some(&self.slots.get(self.place(sequence)?)?.record)
     }
 
     /// The records of the places after this one, in order, as far as they are held.
     pub fn after(&self, sequence: SequenceNumber) -> impl Iterator<Item = &Record> {
         let skipped = (sequence.0.saturating_add(1)).saturating_sub(self.first.0);
-        self.records.iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX))
+        self.slots.iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX)).map(|slot| &slot.record)
     }
 
     /// How many places are held.
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.slots.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.slots.is_empty()
     }
 
     /// The oldest and the newest place held; `None` while nothing is.
     pub fn range(&self) -> Option<(SequenceNumber, SequenceNumber)> {
-        Some((self.first, self.records.back()?.sequence))
+        Some((self.first, self.slots.back()?.record.sequence))
     }
 
     /// The record of one place, to be written; made if the place is new, `None` if it is forgotten.
     pub fn record_mut(&mut self, sequence: SequenceNumber) -> Option<&mut Record> {
-        let end = self.first.0 + self.records.len() as u64;
-        if self.records.is_empty() || sequence.0 >= end.saturating_add(LEDGER_LEN_MAX as u64) {
+        let end = self.first.0 + self.slots.len() as u64;
+        if self.slots.is_empty() || sequence.0 >= end.saturating_add(LEDGER_LEN_MAX as u64) {
             // The process is new, or so far behind that nothing held now would survive: begin there.
-            self.records.clear();
-            self.size_bytes = 0;
+            while !self.slots.is_empty() {
+                self.forget_oldest();
+            }
             self.first = SequenceNumber(sequence.0.saturating_sub(MARGIN_LEN).max(1));
         }
-        while self.first.0 + self.records.len() as u64 <= sequence.0 {
-            let sequence = SequenceNumber(self.first.0 + self.records.len() as u64);
+        while self.first.0 + self.slots.len() as u64 <= sequence.0 {
+            let sequence = SequenceNumber(self.first.0 + self.slots.len() as u64);
             // A forgotten record leaves its list to the next one, so that a full ledger takes no memory any more.
-            let mut replies = if self.records.len() >= LEDGER_LEN_MAX { self.forget_oldest() } else { Vec::new() };
+            let mut replies = if self.slots.len() >= LEDGER_LEN_MAX { self.forget_oldest() } else { Vec::new() };
             replies.resize(self.replicas_len, None);
-            self.records.push_back(Record { sequence, asked: None, replies, conclusion: None, judged: false });
+            let record = Record { sequence, asked: None, replies, conclusion: None, judged: false };
+            self.slots.push_back(Slot { record, written: None, is_touched: false });
         }
         let place = self.place(sequence)?;
-        self.records.get_mut(place)
+        self.touch(place);
+        self.slots.get_mut(place).map(|slot| &mut slot.record)
     }
 
     /// Writes down a reply. Returns the record with it, or why the reply is ignored.
@@ -153,19 +185,18 @@ impl Ledger {
     ) -> Result<&mut Record, &'static str> {
         let record = self.record_mut(sequence).ok_or("the ledger has forgotten this place")?;
         let slot = record.replies.get(replica.index()).ok_or("not a replica of this cluster")?;
-        // A later life may do better where the module of an earlier one failed.
-        let is_better = |earlier: &ReplyRecord| earlier.outcome().is_none() && earlier.incarnation < incarnation;
-        if slot.as_ref().is_some_and(|earlier| !is_better(earlier)) {
-            return Err("replied already");
-        }
         let equal = record.replies.iter().flatten().find(|reply| *reply.response == response);
         let response = equal.map_or_else(|| Arc::new(response), |reply| Arc::clone(&reply.response));
+        let reply = ReplyRecord { at, incarnation, response };
+        if slot.as_ref().is_some_and(|earlier| !reply.improves(earlier)) {
+            return Err("replied already");
+        }
         let before_bytes = record.distinct_size_bytes();
-        record.replies[replica.index()] = Some(ReplyRecord { at, incarnation, response });
+        record.replies[replica.index()] = Some(reply);
         let after_bytes = record.distinct_size_bytes();
         self.size_bytes += after_bytes;
         self.size_bytes -= before_bytes;
-        while self.size_bytes > LEDGER_BYTES_MAX && self.records.len() > 1 {
+        while self.size_bytes > LEDGER_BYTES_MAX && self.slots.len() > 1 {
             self.forget_oldest();
         }
         self.record_mut(sequence).ok_or("the ledger has forgotten this place")
@@ -173,9 +204,10 @@ impl Ledger {
 
     /// Forgets all places after this one: their numbers will be given anew.
     pub fn forget_after(&mut self, after: SequenceNumber) {
-        while let Some(record) = self.records.pop_back_if(|record| record.sequence > after) {
-            self.size_bytes -= record.distinct_size_bytes();
+        while let Some(slot) = self.slots.pop_back_if(|slot| slot.record.sequence > after) {
+            self.size_bytes -= slot.record.distinct_size_bytes();
         }
+        self.note(|| Entry::GivenAnew { after });
     }
 
     fn place(&self, sequence: SequenceNumber) -> Option<usize> {
@@ -184,7 +216,8 @@ impl Ledger {
 
     /// Forgets the oldest record, and gives its emptied list.
     fn forget_oldest(&mut self) -> Vec<Option<ReplyRecord>> {
-        let mut record = self.records.pop_front().expect("a bound is reached by what is held");
+        self.write_down_before_forgetting();
+        let mut record = self.slots.pop_front().expect("a bound is reached by what is held").record;
         self.first = self.first.next();
         self.size_bytes -= record.distinct_size_bytes();
         record.replies.clear();

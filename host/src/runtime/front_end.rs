@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::config::ClusterConfig;
+use crate::protocol::client_message::{ServerBody, ServerMessage};
 use crate::protocol::event::Event;
 use crate::protocol::front_end::{FrontEnd, FrontEndConfig, Output};
 use crate::protocol::time::earliest;
@@ -122,6 +123,9 @@ impl FrontEndDriver {
                 Output::Transmit { to, message } => self.network.send(to, &message),
                 Output::Answer { connection, message } => self.connections.answer(connection, message),
                 Output::Inject(message) => self.network.inject(message),
+                Output::Recollect { connection, number, answer, .. } => {
+                    self.connections.answer(connection, ServerMessage { number, body: ServerBody::Why(answer) });
+                }
                 Output::Event(event) => {
                     tell_supervisor(&event, self.client_address);
                     log(&mut self.network.log, &event);

@@ -156,6 +156,7 @@ impl Node {
                 front_end::Output::Transmit { to, message } => Output::Transmit(to, message),
                 front_end::Output::Answer { connection, message } => Output::Answer(connection, message),
                 front_end::Output::Event(event) => Output::Event(event),
+                front_end::Output::Recollect { sequence, .. } => panic!("nobody asks here why #{sequence} is as it is"),
                 front_end::Output::Inject(message) => panic!("{}: no faults are asked for here", message.name()),
             },
             Core::Sequencer(core) => match core.poll_output()? {

@@ -125,6 +125,7 @@ impl fmt::Display for Event {
             }
             Event::KeysRead { newest } => write!(f, "keys read again newest={newest}"),
             Event::KeysRefused { reason } => write!(f, "keys not changed reason={reason:?}"),
+            Event::Ledger(news) => news.fmt(f),
         }
     }
 }

@@ -193,7 +193,7 @@ mod tests {
             match output {
                 Output::Answer { message: ServerMessage { body, .. }, .. } => answer = Some(body),
                 Output::Transmit { message, .. } | Output::Inject(message) => sent.push(message),
-                Output::Event(_) => {}
+                Output::Event(_) | Output::Recollect { .. } => {}
             }
         }
         (answer.expect("every question is answered"), sent)

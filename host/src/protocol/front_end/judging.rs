@@ -73,6 +73,11 @@ impl Judging {
         self.slowest.map_or(deadline_start, |slowest| 2 * slowest).clamp(deadline_floor, deadline_ceiling)
     }
 
+    /// Whether the order at this place is not judged yet.
+    pub(super) fn is_waiting_at(&self, sequence: SequenceNumber) -> bool {
+        self.awaited.contains_key(&sequence)
+    }
+
     /// How many orders are not judged yet.
     pub(super) fn awaited_len(&self) -> usize {
         self.awaited.len()

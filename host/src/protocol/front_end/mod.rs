@@ -10,6 +10,7 @@
 //! | `judging.rs` | who was wrong, who is silent |
 //! | `status.rs` | how the nodes are |
 //! | `opening.rs` | what it waits for before it submits anything |
+//! | `recording.rs` | what outlives the process |
 //! | `rejoining.rs` | what it tells, and does, when the process of another node is new |
 //! | `faults.rs` | faults that were asked for |
 //! | `swaps.rs` | modules that are to take over, and whether their outcomes are right |
@@ -20,7 +21,7 @@ use std::time::Duration;
 use crate::market::{Answer, BadRequest, Digest, parse_request};
 
 use super::checkpoint::{Certifier, Verdict};
-use super::client_message::{ClientMessage, ServerBody, ServerMessage};
+use super::client_message::{ClientMessage, ServerBody, ServerMessage, WhyAnswer};
 use super::event::Event;
 use super::event_log::EventLog;
 use super::id::{ClientId, Incarnation, Membership, NodeId, ReplicaId, RequestId, RequestNumber, SequenceNumber};
@@ -35,6 +36,7 @@ use super::time::{Instant, earliest};
 mod faults;
 mod judging;
 mod opening;
+mod recording;
 mod rejoining;
 mod releasing;
 mod status;
@@ -137,6 +139,17 @@ pub enum Output {
     Inject(Message),
     /// Log an event.
     Event(Event),
+    /// Look up what earlier processes have written of a place, complete the answer with it, and send it.
+    Recollect {
+        /// Who asks: on which connection.
+        connection: ConnectionId,
+        /// The client's number for the question.
+        number: RequestNumber,
+        /// About which place.
+        sequence: SequenceNumber,
+        /// What this process knows.
+        answer: WhyAnswer,
+    },
 }
 
 impl FrontEnd {
@@ -195,8 +208,7 @@ impl FrontEnd {
             ClientMessage::Faults { number, ask } => self.on_faults(connection, number, ask, now),
             ClientMessage::Swap { number, ask } => self.on_swap_ask(connection, number, ask, now),
             ClientMessage::Why { number, sequence } => {
-                let why = self.why(SequenceNumber(sequence));
-                self.answer(connection, number, ServerBody::Why(why));
+                self.on_why(connection, number, SequenceNumber(sequence));
             }
             ClientMessage::History { number, after } => {
                 let history = self.history(SequenceNumber(after));
@@ -231,7 +243,7 @@ impl FrontEnd {
                 self.on_shadow_reply(replica, swap, sequence, response, now);
             }
             (NodeId::ReplicaManager(_), Message::WantCheckpoint) => self.on_want_checkpoint(now),
-            (_, Message::Event { at, event }) => self.events.push(from, at, *event),
+            (_, Message::Event { at, event }) => self.remember(from, at, *event),
             (_, Message::FaultReport { id, fired, is_over, refused }) => {
                 self.on_fault_report(id, fired, is_over, refused, now);
             }
@@ -392,7 +404,7 @@ impl FrontEnd {
 
     /// Logs an event, and keeps it for clients who ask.
     fn event(&mut self, event: Event, now: Instant) {
-        self.events.push(self.config.me, now, event.clone());
+        self.remember(self.config.me, now, event.clone());
         self.outputs.push_back(Output::Event(event));
     }
 

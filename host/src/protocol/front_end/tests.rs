@@ -10,6 +10,7 @@ use crate::protocol::message::{Charge, Phase};
 mod front_ends;
 mod history;
 mod opening;
+mod recording;
 mod restarts;
 mod suspicions;
 mod swaps;
@@ -123,6 +124,7 @@ impl Bench {
         let outputs = std::iter::from_fn(|| self.front_end.poll_output());
         let words = |output| match output {
             Output::Transmit { message, .. } => message.name().to_owned(),
+            Output::Recollect { sequence, .. } => format!("recollects {sequence}"),
             Output::Inject(message) => format!("injects {}", message.name()),
             Output::Event(event) => event.to_string(),
             Output::Answer { connection, message: ServerMessage { number, body } } => match body {
