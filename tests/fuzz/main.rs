@@ -141,6 +141,11 @@ proptest! {
     #![proptest_config(cases(150))]
 
     #[test]
+    fn any_files_of_a_ledger_are_entries_up_to_their_damage(bytes in bytes(400)) {
+        readers::ledger(&bytes);
+    }
+
+    #[test]
     fn hostile_code_behind_the_contract_ends_in_a_value_or_a_fault(bytes in bytes(400)) {
         guests::hostile_component(&bytes);
     }

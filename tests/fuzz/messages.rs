@@ -1,5 +1,6 @@
 //! Any message there can be, from choices.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dsms::market::{
@@ -7,8 +8,10 @@ use dsms::market::{
 };
 use dsms::protocol::client_message::{ClientMessage, FaultAsk, TokenText};
 use dsms::protocol::event::{Cause, Event, Rung};
+use dsms::protocol::event_log::EventRecord;
 use dsms::protocol::fault::{Fault, FaultId, FaultKind};
 use dsms::protocol::id::{ClientId, Incarnation, NodeId, ReplicaId, RequestId, RequestNumber, Round, SequenceNumber};
+use dsms::protocol::ledger::{Asked, Conclusion, Entry, Record, ReplyRecord};
 use dsms::protocol::message::{Certificate, Charge, Command, Message, Order, Phase, Progress, Reply, Response};
 use dsms::protocol::swap::{Candidate, Stage, SwapAsk, SwapId};
 use dsms::protocol::time::Instant;
@@ -160,6 +163,46 @@ fn cause(draw: &mut Draw<'_>) -> Cause {
         3 => Cause::NewProcess(sequence(draw)),
         _ => Cause::Behind(sequence(draw)),
     }
+}
+
+/// Something to be written of the ledger.
+pub fn entry(draw: &mut Draw<'_>) -> Entry {
+    let at = Instant(draw.number());
+    match draw.below(6) {
+        0 => Entry::Began { at, process: 1 },
+        1 => Entry::GivenAnew { after: sequence(draw) },
+        2 => Entry::Lost { at, len: draw.number(), reason: draw.text(30) },
+        3 => {
+            let (index, event) = (draw.below(1000) as u64, event(draw));
+            Entry::Event(Box::new(EventRecord { index, at, node: node(draw), event }))
+        }
+        _ => Entry::Record(record(draw, at)),
+    }
+}
+
+fn record(draw: &mut Draw<'_>, at: Instant) -> Record {
+    let replies: Vec<Option<ReplyRecord>> = (0..3)
+        .map(|_| {
+            let response = Arc::new(response(draw));
+            draw.option(|draw| ReplyRecord { at, incarnation: incarnation(draw), response })
+        })
+        .collect();
+    let conclusion = match draw.below(4) {
+        0 => None,
+        1 => Some(Conclusion::NoAgreement { at }),
+        2 => Some(Conclusion::TimedOut { at }),
+        _ => {
+            let response = replies[0].as_ref().map(|reply| Arc::clone(&reply.response));
+            let response = response.unwrap_or_else(|| Arc::new(Response::Forgotten));
+            Some(Conclusion::Released { at, response, matching_len: draw.below(4) })
+        }
+    };
+    let sequence = sequence(draw);
+    let asked = draw.option(|draw| {
+        let order = order(draw, sequence);
+        Asked { id: order.id, command: order.command, submitted_at: at, sequenced_at: at }
+    });
+    Record { sequence, asked, replies, conclusion, judged: draw.flag() }
 }
 
 pub fn event(draw: &mut Draw<'_>) -> Event {

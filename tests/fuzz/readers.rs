@@ -13,9 +13,10 @@ use dsms::market::{self, Answer, Caller, Digest, parse_request};
 use dsms::protocol::channel::limits::DATAGRAM_LEN_MAX;
 use dsms::protocol::channel::{Address, Datagram, ENVELOPE_LEN, Envelope, enclose};
 use dsms::protocol::checkpoint::{Checkpoint, ClientTables};
-use dsms::protocol::client_message::{ClientMessage, ServerMessage};
+use dsms::protocol::client_message::{ClientMessage, ServerMessage, WhyAnswer};
 use dsms::protocol::id::{ClientId, Membership, NodeId, RequestId, RequestNumber, SequenceNumber};
 use dsms::protocol::keyring::{ClusterId, Generation};
+use dsms::protocol::ledger::Entry;
 use dsms::protocol::message::{Certificate, Message};
 use dsms::protocol::quorum::Tolerance;
 use dsms::protocol::record::{Record, Recovered};
@@ -29,7 +30,8 @@ use dsms::simulation::draw::{DrawOptions, draw as draw_scenario};
 use dsms::simulation::history::{FORMAT, PastModule, PastReply, PastRequest, abridged};
 use dsms::simulation::saved::Saved;
 use dsms::simulation::{History, Scenario};
-use dsms::storage::frame;
+use dsms::storage::ledger::{self, Directory, LedgerFiles};
+use dsms::storage::{Durability, files, frame};
 
 use crate::draw::Draw;
 use crate::messages;
@@ -96,6 +98,51 @@ pub fn frames(bytes: &[u8]) {
             rest = &rest[len..];
         }
         recovered.finish();
+    }
+}
+
+/// The entries of a ledger as bytes, and its files, damaged. What was read can be written again, and the ledger goes on.
+pub fn ledger(bytes: &[u8]) {
+    if let Ok(entry) = Entry::decode(bytes) {
+        assert_eq!(Entry::decode(&entry.encode()), Ok(entry));
+    }
+    let mut draw = Draw::new(bytes);
+    let directory = tempfile::tempdir().unwrap();
+    let owner = ledger::Owner { cluster: files::identity::ClusterId([7; 16]), node: NodeId::FrontEnd };
+    let open = || {
+        let disk = Directory::hold(directory.path(), Durability::Os).expect("nobody else has it");
+        LedgerFiles::open(disk, owner, ledger::SIZE_BYTES_MAX)
+    };
+    let drawn = (0..draw.below(5)).map(|_| messages::entry(&mut draw));
+    // A core has only what could be decoded when it came.
+    let entries: Vec<Entry> = drawn.filter_map(|entry| Entry::decode(&entry.encode()).ok()).collect();
+    open().expect("it is empty").0.write(&entries, Instant(1));
+    let path = directory.path().join("00000001.ledger");
+    if !entries.is_empty() {
+        let mut read = Vec::new();
+        let verified = ledger::read_entries(directory.path(), |entry| read.push(entry)).expect("it is there");
+        assert!(verified.broken.is_none() && read == entries);
+        let mut file = fs::read(&path).expect("it was written");
+        draw.damage(&mut file);
+        fs::write(&path, file).expect("the directory is ours");
+    }
+    for more in [None, Some(bytes)] {
+        if let Some(bytes) = more {
+            fs::write(&path, bytes).expect("the directory is ours");
+        }
+        let _in_words = ledger::verify(directory.path(), None).expect("it is there");
+        let place = SequenceNumber(messages::sequence(&mut draw).0.min(SequenceNumber::RECEIVED_MAX));
+        match open() {
+            Err(refused) => assert!(!refused.to_string().is_empty()),
+            Ok((mut files, _)) => {
+                let (recollection, _) = files.recollect(place);
+                drop(recollection.complete(WhyAnswer::NotRecorded { first: 0, last: 0 }, files.range()));
+                assert!(files.latest_events(3).len() <= 3);
+                assert_eq!(files.write(&[Entry::GivenAnew { after: place }], Instant(2)), None);
+                let verified = ledger::verify(directory.path(), None).expect("it is there");
+                assert_eq!(verified.broken, None, "what is wrong was set aside");
+            }
+        }
     }
 }
 

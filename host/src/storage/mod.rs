@@ -9,6 +9,7 @@
 pub mod backup;
 pub mod files;
 pub mod frame;
+pub mod ledger;
 pub mod lock;
 mod numbered_file;
 

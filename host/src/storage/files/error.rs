@@ -82,7 +82,7 @@ impl OpenError {
     }
 }
 
-pub(super) fn io_error(path: &std::path::Path) -> impl Fn(io::Error) -> OpenError {
+pub(in crate::storage) fn io_error(path: &std::path::Path) -> impl Fn(io::Error) -> OpenError {
     let path = path.display().to_string();
     move |error| OpenError::Io { path: path.clone(), error }
 }

@@ -22,7 +22,7 @@ mod extent;
 pub mod identity;
 mod reading;
 mod segment;
-mod set_aside;
+pub(super) mod set_aside;
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +42,7 @@ use crate::protocol::id::ReplicaId;
 use crate::protocol::record::Record;
 
 pub use error::OpenError;
-use error::io_error;
+pub(super) use error::io_error;
 use extent::Extent;
 use identity::ClusterId;
 use reading::{Damage, Reading};
@@ -56,7 +56,7 @@ const SEGMENT_LEN_MAX: u64 = 8 * 1024 * 1024;
 const ROOM_MIN: u64 = 1024 * 1024;
 
 /// The name of the lock's file.
-const LOCK_NAME: &str = "lock";
+pub(super) const LOCK_NAME: &str = "lock";
 
 /// The name of a file that shows whether there is room.
 const ROOM_NAME: &str = "room";
@@ -257,14 +257,14 @@ impl Storage for FileStorage {
 }
 
 impl Durability {
-    fn sync(self, file: &File) -> io::Result<()> {
+    pub(super) fn sync(self, file: &File) -> io::Result<()> {
         match self {
             Durability::Fsync => file.sync_data(),
             Durability::Os => Ok(()),
         }
     }
 
-    fn sync_directory(self, directory: &Path) -> io::Result<()> {
+    pub(super) fn sync_directory(self, directory: &Path) -> io::Result<()> {
         match self {
             Durability::Fsync => sync_directory(directory),
             Durability::Os => Ok(()),
@@ -298,7 +298,7 @@ fn make_directory(directory: &Path) -> Result<(), OpenError> {
 }
 
 /// Makes a file that there is not, which then begins with these bytes.
-fn create(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<File> {
+pub(super) fn create(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<File> {
     let file = OpenOptions::new().append(true).create_new(true).mode(PRIVATE_FILE).open(path)?;
     let synced =
         |()| durability.sync(&file).and_then(|()| path.parent().map_or(Ok(()), |it| durability.sync_directory(it)));

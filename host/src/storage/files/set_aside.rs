@@ -15,7 +15,7 @@ use crate::storage::Durability;
 const MARK: &str = ".damaged";
 
 /// Whether a file of this name was set aside.
-pub(super) fn is_name(name: &str) -> bool {
+pub(in crate::storage) fn is_name(name: &str) -> bool {
     name.contains(MARK)
 }
 
@@ -45,7 +45,7 @@ pub(super) fn set_aside(directory: &Path, damage: &Damage, durability: Durabilit
 }
 
 /// Moves what a file has from a byte on to another one; how many bytes that were.
-fn cut(path: &Path, at: u64, aside: &Path, durability: Durability) -> io::Result<u64> {
+pub(in crate::storage) fn cut(path: &Path, at: u64, aside: &Path, durability: Durability) -> io::Result<u64> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     file.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
@@ -63,7 +63,7 @@ fn cut(path: &Path, at: u64, aside: &Path, durability: Durability) -> io::Result
 }
 
 /// A name for what a file was that no file has yet.
-fn free_name(path: &Path) -> PathBuf {
+pub(in crate::storage) fn free_name(path: &Path) -> PathBuf {
     let named = |suffix: String| {
         let mut name = path.as_os_str().to_owned();
         name.push(MARK);
