@@ -21,6 +21,7 @@ mod hostile;
 mod incident;
 mod injection;
 mod keys;
+mod ledger;
 mod lifecycle;
 mod overload;
 mod projects;

@@ -17,6 +17,7 @@ mod here;
 mod incident;
 mod init;
 mod keys;
+mod ledger;
 mod log;
 mod module;
 mod new;
@@ -65,6 +66,7 @@ enum Command {
     Why(why::WhyArgs),
     Shrink(shrink::ShrinkArgs),
     Log(log::LogArgs),
+    Ledger(ledger::LedgerArgs),
     Digest(digest::DigestArgs),
     Swap(swap::SwapArgs),
     Fault(fault::FaultArgs),
@@ -107,6 +109,7 @@ pub fn run() -> ExitCode {
         Command::Why(args) => why::run(args),
         Command::Shrink(args) => shrink::run(args),
         Command::Log(args) => log::run(args),
+        Command::Ledger(args) => ledger::run(args),
         Command::Digest(args) => digest::run(args),
         Command::Swap(args) => swap::run(args),
         Command::Fault(args) => fault::run(args),
@@ -142,7 +145,7 @@ mod tests {
     use super::*;
 
     /// Words that lead somewhere, so that more than the name of the command is tried.
-    const WORDS: [&str; 58] = [
+    const WORDS: [&str; 62] = [
         "up",
         "demo",
         "node",
@@ -163,6 +166,10 @@ mod tests {
         "shrink",
         "swap",
         "log",
+        "ledger",
+        "verify",
+        "show",
+        "--earlier",
         "digest",
         "fault",
         "new",

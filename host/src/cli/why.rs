@@ -43,7 +43,7 @@ pub fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
     match why {
         WhyAnswer::Recorded { record, events } => {
             if args.json {
-                let mut json = record_json(&record, quorum);
+                let mut json = record_json(&record, Some(quorum));
                 json["events"] = events.iter().map(event_json).collect();
                 say!("{json}");
             } else {
@@ -123,6 +123,17 @@ fn knowledge(why: &WhyAnswer) -> Knowledge {
     }
 }
 
+/// Why there is nothing about a place, if the ledger holds these.
+fn not_recorded_words(sequence: u64, first: u64, last: u64) -> String {
+    let held = format!("the ledger of the front end holds {first} to {last}");
+    match last {
+        0 => "nothing was ordered yet".to_owned(),
+        _ if sequence > last => format!("the last place that the front end has heard of is {last}"),
+        _ if sequence < first => format!("{held}, earlier places were removed to make room"),
+        _ => format!("{held}, without those of which nothing was written before a process ended"),
+    }
+}
+
 fn is_request(record: &Record) -> bool {
     record.asked.is_some_and(|asked| matches!(asked.command, Command::Request(_)))
 }
@@ -167,24 +178,12 @@ pub(super) fn response_words(response: &Response, sequence: SequenceNumber) -> S
     }
 }
 
-/// Why a place is not in a ledger that holds these, first and last.
-fn not_recorded_words(sequence: u64, first: u64, last: u64) -> String {
-    match last {
-        0 => "nothing was ordered yet since the front end's process began".to_owned(),
-        _ if sequence > last => format!("the last place that the front end has heard of is {last}"),
-        _ => format!(
-            "the ledger of the front end holds {first} to {last}; what was ordered before its process began, or longer ago than it keeps, is \
-             not among it"
-        ),
-    }
-}
-
 /// Nothing of this place went through this front end, so nothing can be said of how it was answered.
 fn was_not_seen(record: &Record) -> bool {
     record.asked.is_none() && record.conclusion.is_none() && record.replies.iter().all(Option::is_none)
 }
 
-fn asked_words(record: &Record) -> String {
+pub(super) fn asked_words(record: &Record) -> String {
     match record.asked {
         None => "this front end did not see what was asked: its process began after it, or another front end took it"
             .to_owned(),
@@ -241,7 +240,8 @@ fn response_json(response: &Response) -> Value {
     }
 }
 
-fn record_json(record: &Record, quorum: usize) -> Value {
+/// A record as `dsms why --json` prints it. The quorum is left out where nobody knows it.
+pub(super) fn record_json(record: &Record, quorum: Option<usize>) -> Value {
     let asked = record.asked.map(|asked| match asked.command {
         Command::Request(request) => request.to_string(),
         Command::Barrier => "barrier".to_owned(),
@@ -274,16 +274,19 @@ fn record_json(record: &Record, quorum: usize) -> Value {
         Some(Conclusion::NoAgreement { at }) => json!({"kind": "no-agreement", "after_ms": ms_after(record, *at)}),
         Some(Conclusion::TimedOut { at }) => json!({"kind": "timed-out", "after_ms": ms_after(record, *at)}),
     };
-    json!({
+    let mut json = json!({
         "sequence": record.sequence.0,
         "request": asked,
         "seen": !was_not_seen(record),
         "request_id": record.asked.map(|asked| asked.id.to_string()),
         "ordered_after_ms": record.asked.and_then(|asked| ms_after(record, asked.sequenced_at)),
-        "quorum": quorum,
         "replies": replies.collect::<Vec<_>>(),
         "conclusion": conclusion,
-    })
+    });
+    if let Some(quorum) = quorum {
+        json["quorum"] = quorum.into();
+    }
+    json
 }
 
 #[cfg(test)]
@@ -295,7 +298,7 @@ mod tests {
         for (sequence, first, last, expected) in [
             (1, 0, 0, "since the front end's process began"),
             (9, 1, 8, "the last place that the front end has heard of is 8"),
-            (2, 485, 1540, "holds 485 to 1540; what was ordered before its process began"),
+            (2, 485, 1540, "holds 485 to 1540, earlier places were removed to make room"),
         ] {
             let words = not_recorded_words(sequence, first, last);
             assert!(words.contains(expected), "{words}");
@@ -312,9 +315,9 @@ mod tests {
             judged: false,
         };
         assert!(asked_words(&unseen).contains("did not see what was asked"));
-        let json = record_json(&unseen, 2);
+        let json = record_json(&unseen, Some(2));
         assert_eq!((&json["seen"], &json["request"]), (&json!(false), &Value::Null));
         let voided = Record { conclusion: Some(Conclusion::NoAgreement { at: Instant(1) }), ..unseen };
-        assert_eq!(record_json(&voided, 2)["seen"], json!(true));
+        assert_eq!(record_json(&voided, Some(2))["seen"], json!(true));
     }
 }

@@ -31,6 +31,7 @@ const SCHEMA: &[(&str, &[&str])] = &[
     ("recovery", &["reinstantiations_max", "probation_ms", "backoff_ms", "backoff_max_ms", "checkpoint_every"]),
     ("module_limits", &["fuel_per_call", "memory_bytes_max", "log_bytes_per_call_max"]),
     ("clients", super::clients::KEYS),
+    ("ledger", super::ledger::KEYS),
 ];
 
 /// A request that waits for less is lost to a single datagram that has to be repeated; one that waits for more than ten
@@ -91,6 +92,7 @@ impl Reader<'_> {
         let recovery = root.table("recovery", self.findings);
         let limits = root.table("module_limits", self.findings);
         let clients = root.table("clients", self.findings);
+        let ledger = root.table("ledger", self.findings);
 
         self.has_keys = cluster.entry("keys").is_some();
         let mode = cluster.entry("mode");
@@ -141,6 +143,7 @@ impl Reader<'_> {
             recovery: self.recovery(&recovery),
             module_limits: self.module_limits(&limits),
             clients: super::clients::read(&clients, self.directory, client_address, self.findings),
+            ledger: super::ledger::read(&ledger, self.findings),
         }
     }
 

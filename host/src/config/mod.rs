@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `document.rs` | TOML with places: tables, keys and types, with near misses |
 //! | `cluster.rs` | what the values mean together |
+//! | `ledger.rs` | what `[ledger]` says |
 //! | `clients.rs` | what `[clients]` says: who may ask, TLS, limits |
 //! | `write.rs` | the way back, to a complete file |
 //! | `error.rs` | what can be wrong, in words |
@@ -20,6 +21,7 @@ mod cluster;
 mod document;
 mod error;
 mod key_file;
+mod ledger;
 mod near_miss;
 mod write;
 
@@ -40,6 +42,7 @@ pub use clients::{Auth, ClientsConfig, TlsConfig};
 pub use cluster::parse;
 pub use error::{ConfigError, MissingPorts, ModeError, PathNotUtf8, Place, Problem};
 pub use key_file::{KEY_FILE_LEN_MAX, KeyFileError, key_file_text, parse_key_file};
+pub use ledger::LedgerConfig;
 
 /// Largest configuration file, in bytes. The operator controls it; a complete one has about 1 KiB, so whatever is larger is
 /// another file by mistake, and is refused before it is read.
@@ -95,6 +98,8 @@ pub struct ClusterConfig {
     pub module_limits: ModuleLimits,
     /// What clients have to show, and how much they may ask for.
     pub clients: ClientsConfig,
+    /// How much the front end keeps of what it has seen.
+    pub ledger: LedgerConfig,
 }
 
 /// Where replica managers keep what outlives their processes.
@@ -250,6 +255,7 @@ impl ClusterConfig {
             recovery: RecoveryPolicy::default(),
             module_limits: ModuleLimits::default(),
             clients: ClientsConfig::default(),
+            ledger: LedgerConfig::default(),
         })
     }
 

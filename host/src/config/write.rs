@@ -27,6 +27,7 @@ impl ClusterConfig {
             recovery,
             module_limits,
             clients,
+            ledger,
         } = self;
         let mut text = String::new();
         let mut line = |arguments: std::fmt::Arguments<'_>| {
@@ -91,6 +92,8 @@ impl ClusterConfig {
         line(format_args!("connections_max = {}", clients.connections_max));
         line(format_args!("in_flight_max = {}", clients.in_flight_max));
         line(format_args!("idle_timeout_ms = {}", clients.idle_timeout.as_millis()));
+        line(format_args!("\n[ledger]"));
+        line(format_args!("size_bytes_max = {}", ledger.size_bytes_max));
         Ok(text)
     }
 }
@@ -136,7 +139,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{Auth, ClientsConfig, FrontEndConfig, ModuleLimits, ReplicaConfig, SequencerConfig, parse};
+    use super::super::{
+        Auth, ClientsConfig, FrontEndConfig, LedgerConfig, ModuleLimits, ReplicaConfig, SequencerConfig, parse,
+    };
     use super::*;
     use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
     use crate::storage::Durability;
@@ -200,6 +205,7 @@ mod tests {
                     config.clients.tls =
                         Some(TlsConfig { cert: directory.join("tls.pem"), key: directory.join("tls.key"), ca });
                 }
+                config.ledger.size_bytes_max = (timeout_ms << 20).min(64 << 30);
                 config.module_limits = ModuleLimits { fuel_per_call, memory_bytes_max, log_bytes_per_call_max };
                 config
             },
@@ -246,6 +252,7 @@ mod tests {
                 in_flight_max: 10,
                 idle_timeout: Duration::from_secs(11),
             },
+            ledger: LedgerConfig { size_bytes_max: 12 << 20 },
         };
         let expected = r#"[cluster]
 mode = { wrong = 0, crashed = 1 }
@@ -301,6 +308,9 @@ tls = { cert = "/c.pem", key = "/c.key", ca = "/ca.pem" }
 connections_max = 9
 in_flight_max = 10
 idle_timeout_ms = 11000
+
+[ledger]
+size_bytes_max = 12582912
 "#;
         assert_eq!(config.to_toml().unwrap(), expected);
     }

@@ -103,7 +103,7 @@ mod tests {
         let earlier = |index| EventRecord { index, at: Instant(0), node: NodeId::Sequencer, event: Event::Ready };
         let mut log = EventLog::default();
         log.count_from(7);
-        assert_eq!(log.push(NodeId::FrontEnd, Instant(1), Event::Ready).index, 8);
+        assert_eq!(log.push(NodeId::FRONT_END, Instant(1), Event::Ready).index, 8);
         // The sixth was lost; the last two are none of an earlier process.
         log.prepend([3, 4, 5, 7, 8, 9].map(earlier).to_vec());
         let indexes = |after| log.after(after).iter().map(|record| record.index).collect::<Vec<_>>();
@@ -117,7 +117,7 @@ mod tests {
         let mut log = EventLog::default();
         let written = EVENTS_LEN_MAX as u64 + 9;
         log.count_from(written);
-        log.push(NodeId::FrontEnd, Instant(1), Event::Ready);
+        log.push(NodeId::FRONT_END, Instant(1), Event::Ready);
         let earlier = |index| EventRecord { index, at: Instant(0), node: NodeId::Sequencer, event: Event::Ready };
         log.prepend((1..=written).map(earlier).collect());
         assert_eq!((log.len(), log.after(0)[0].index), (EVENTS_LEN_MAX, 11));

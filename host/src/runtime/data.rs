@@ -1,4 +1,5 @@
-//! What a replica manager's process has of a disk: opens its files, tells what was wrong with them, and says so if it cannot.
+//! What a process has of a disk: a replica manager's records, a front end's ledger. Opens the files, tells what was wrong with them, and
+//! says so if it cannot.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,15 +7,18 @@ use std::time::Duration;
 use crate::config::ClusterConfig;
 use crate::market::Digest;
 use crate::protocol::event::Event;
-use crate::protocol::id::ReplicaId;
+use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::ledger::{Entry, LedgerNews};
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
 use crate::protocol::record::Recovered;
 use crate::storage::Opened;
 use crate::storage::files::identity::{ClusterId, Identity};
 use crate::storage::files::{FileStorage, OpenError, Owner, directory_of};
+use crate::storage::ledger::{self, Directory, LedgerFiles};
 
 use super::kept_modules::KeptModules;
+use super::ledger::LedgerWriter;
 use super::network::Network;
 use super::node::{NodeError, log};
 use super::writer::Writer;
@@ -76,6 +80,46 @@ pub(super) async fn open(
         say(network, Event::KeptDamaged { replica, what });
     }
     Ok((Writer::to(storage, data.durability), recovered))
+}
+
+/// A ledger that outlives its process.
+pub struct KeptLedger {
+    /// Who writes it.
+    pub writer: LedgerWriter,
+    /// The index of the last event in it.
+    pub last_event: u64,
+}
+
+/// Where a front end writes its ledger, if it is to write one. One that cannot be opened is told, and done without: what clients are
+/// answered does not depend on it.
+pub(super) async fn open_ledger(network: &mut Network, config: &ClusterConfig) -> Option<KeptLedger> {
+    let data = config.data.as_ref()?;
+    let node = network.node();
+    let opened = match claim(config, &data.directory) {
+        Err(error) => Err(error),
+        Ok(identity) => {
+            let owner = ledger::Owner { cluster: identity.cluster, node };
+            let directory = ledger::directory_of(node, &data.directory);
+            let open = || {
+                LedgerFiles::open(Directory::hold(&directory, data.durability)?, owner, config.ledger.size_bytes_max)
+            };
+            open_when_free(network, open).await
+        }
+    };
+    let (news, kept) = match opened {
+        Err(error) => (vec![LedgerNews::Failed { reason: error.to_string() }], None),
+        Ok((files, ledger::Opened { last_event, damage })) => {
+            let mut writer = LedgerWriter::start(files);
+            writer.append(Entry::Began { at: network.now(), process: std::process::id() }, network.now());
+            let news = damage.into_iter().map(|what| LedgerNews::Damaged { what }).collect();
+            (news, Some(KeptLedger { writer, last_event }))
+        }
+    };
+    for event in news.into_iter().map(Event::Ledger) {
+        log(&mut network.log, &event);
+        network.tell(event, network.now());
+    }
+    kept
 }
 
 /// Opens, and if another process has the directory, again until it has ended or it takes too long.

@@ -8,10 +8,12 @@ use crate::config::ClusterConfig;
 use crate::protocol::client_message::{ServerBody, ServerMessage};
 use crate::protocol::event::Event;
 use crate::protocol::front_end::{FrontEnd, FrontEndConfig, Output};
-use crate::protocol::time::earliest;
+use crate::protocol::time::{Instant, earliest};
 
 use super::client_files::ClientFiles;
 use super::connections::{Connections, MESSAGES_PER_TURN_MAX, Polled};
+use super::data::KeptLedger;
+use super::ledger::{LedgerWriter, Question, Told};
 use super::network::Network;
 use super::node::{CRASHED_LINE, READY_LINE, log};
 use super::stop::Stop;
@@ -26,6 +28,8 @@ pub struct FrontEndDriver {
     network: Network,
     connections: Connections,
     files: ClientFiles,
+    /// Where the ledger is written, if it is.
+    ledger: Option<LedgerWriter>,
     client_address: SocketAddr,
 }
 
@@ -35,10 +39,11 @@ impl FrontEndDriver {
         network: Network,
         connections: Connections,
         files: ClientFiles,
+        ledger: Option<KeptLedger>,
         config: &ClusterConfig,
         client_address: SocketAddr,
     ) -> FrontEndDriver {
-        let core = FrontEnd::new(FrontEndConfig {
+        let mut core = FrontEnd::new(FrontEndConfig {
             me: network.node(),
             process: std::process::id(),
             membership: config.membership(),
@@ -48,16 +53,21 @@ impl FrontEndDriver {
             allow_faults: config.allow_faults,
             in_flight_len_max: config.clients.in_flight_max,
         });
-        FrontEndDriver { core, network, connections, files, client_address }
+        let ledger = ledger.map(|KeptLedger { writer, last_event }| {
+            core.keep_entries(last_event);
+            writer
+        });
+        FrontEndDriver { core, network, connections, files, ledger, client_address }
     }
 
     /// Turns until it is told to stop, and then until what was under way is answered, or it takes too long.
     pub async fn run(mut self, stop: &mut Stop) {
         loop {
             tokio::select! {
-                () = self.network.wait(self.core.poll_timeout()) => {}
+                () = self.network.wait(earliest(self.core.poll_timeout(), self.ledger_timeout())) => {}
                 () = self.connections.wait() => {}
                 () = self.files.asked_for_again() => self.read_again(),
+                told = LedgerWriter::told(&mut self.ledger) => self.on_told(told),
                 () = stop.requested() => return self.drain().await,
             }
             self.turn();
@@ -92,6 +102,43 @@ impl FrontEndDriver {
                 .log
                 .warn(format_args!("ends while {left_len} requests are not answered; their clients send them again"));
         }
+        self.core.write_down_all();
+        self.write_entries();
+        if let Some(ledger) = self.ledger.take()
+            && !ledger.end(self.network.now()).await
+        {
+            self.network.log.warn("ends while not all of the ledger is written");
+        }
+    }
+
+    fn ledger_timeout(&self) -> Option<(Instant, &'static str)> {
+        self.ledger.as_ref().and_then(LedgerWriter::poll_timeout)
+    }
+
+    /// What earlier processes have written was found, or something is wrong with the files.
+    fn on_told(&mut self, told: Told) {
+        match told {
+            Told::EarlierEvents(events) => self.core.handle_earlier_events(events),
+            Told::Recollected(Question { connection, number, .. }, answer) => {
+                self.connections.answer(connection, ServerMessage { number, body: ServerBody::Why(answer) });
+            }
+            Told::News(news) => {
+                let event = Event::Ledger(news);
+                log(&mut self.network.log, &event);
+                self.network.tell(event, self.network.now());
+            }
+            Told::Ended => {}
+        }
+    }
+
+    /// Has what has come to its end in this turn be written soon.
+    fn write_entries(&mut self) {
+        let Some(ledger) = &mut self.ledger else { return };
+        let now = self.network.now();
+        while let Some(entry) = self.core.poll_entry() {
+            ledger.append(entry, now);
+        }
+        ledger.handle_timeout(now);
     }
 
     fn turn(&mut self) {
@@ -111,6 +158,7 @@ impl FrontEndDriver {
         }
         self.core.handle_timeout(now);
         self.do_what_is_asked();
+        self.write_entries();
         while let Some(notice) = self.connections.poll_notice() {
             self.network.log.warn(notice);
         }
@@ -123,8 +171,14 @@ impl FrontEndDriver {
                 Output::Transmit { to, message } => self.network.send(to, &message),
                 Output::Answer { connection, message } => self.connections.answer(connection, message),
                 Output::Inject(message) => self.network.inject(message),
-                Output::Recollect { connection, number, answer, .. } => {
-                    self.connections.answer(connection, ServerMessage { number, body: ServerBody::Why(answer) });
+                Output::Recollect { connection, number, sequence, answer } => {
+                    let (question, now) = (Question { connection, number, sequence }, self.network.now());
+                    match &mut self.ledger {
+                        Some(ledger) => ledger.recollect(question, answer, now),
+                        None => {
+                            self.connections.answer(connection, ServerMessage { number, body: ServerBody::Why(answer) })
+                        }
+                    }
                 }
                 Output::Event(event) => {
                     tell_supervisor(&event, self.client_address);

@@ -14,6 +14,7 @@ pub mod guest_log;
 pub mod injection;
 pub mod kept_modules;
 pub mod keys;
+pub mod ledger;
 pub mod log;
 pub mod network;
 pub mod node;

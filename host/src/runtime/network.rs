@@ -282,7 +282,7 @@ impl Network {
     }
 
     /// Tells the front ends of something that happened here.
-    fn tell(&mut self, event: Event, now: Instant) {
+    pub(super) fn tell(&mut self, event: Event, now: Instant) {
         let message = Message::Event { at: now, event: Box::new(event) };
         self.send(Recipients::FrontEnds, &message);
         if self.local.is_front_end() {

@@ -137,8 +137,10 @@ pub async fn run(node: NodeId, config: ClusterConfig, supervised: bool) -> Resul
             let rules = ConnectionRules { credentials, connections_len_max, idle_timeout };
             network.log.info(format_args!("listening udp={address} clients={client_address} auth={auth} tls={tls}"));
             // It alone has something to bring to an end.
+            let ledger = data::open_ledger(&mut network, &config).await;
             let connections = Connections::start(listener, rules);
-            FrontEndDriver::new(network, connections, files, &config, client_address).run(&mut stop).await;
+            let driver = FrontEndDriver::new(network, connections, files, ledger, &config, client_address);
+            driver.run(&mut stop).await;
             Ok(())
         }
         NodeId::Sequencer => {

@@ -113,7 +113,7 @@ fn last(params: &mut CertificateParams, years: i32, now: Instant) {
 }
 
 /// Year, month and day of a day since the Unix epoch, of the proleptic Gregorian calendar (Hinnant, `civil_from_days`).
-fn civil(days: i64) -> (i32, u8, u8) {
+pub(crate) fn civil(days: i64) -> (i32, u8, u8) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

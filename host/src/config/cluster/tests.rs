@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use proptest::prelude::*;
 
-use super::super::ClientsConfig;
+use super::super::{ClientsConfig, LedgerConfig};
 use super::*;
 
 /// The problems of this text in a directory with a `module.wasm` and a directory `keys`.
@@ -70,6 +70,8 @@ fn every_value_of_a_file_is_taken() {
         fuel_per_call = 0x10
         memory_bytes_max = 65536
         log_bytes_per_call_max = 1
+        [ledger]
+        size_bytes_max = 1048576
     "#;
     let config = parse(text, Path::new("/directory")).unwrap();
     let address = |text: &str| text.parse::<SocketAddr>().unwrap();
@@ -103,6 +105,7 @@ fn every_value_of_a_file_is_taken() {
         },
         module_limits: ModuleLimits { fuel_per_call: 16, memory_bytes_max: 65536, log_bytes_per_call_max: 1 },
         clients: ClientsConfig::default(),
+        ledger: LedgerConfig { size_bytes_max: 1 << 20 },
     };
     assert_eq!(config, expected);
 }
@@ -118,6 +121,16 @@ fn a_durability_is_one_of_three() {
 }
 
 #[test]
+fn the_size_of_the_ledger_is_bounded() {
+    let of = |value: &str| format!("[ledger]\nsize_bytes_max = {value}");
+    for (value, found) in [("1048575", "1048575"), ("68719476737", "68719476737"), ("'1GB'", "\"1GB\"")] {
+        let expected =
+            format!("2:18: `size_bytes_max`: expected a whole number from 1048576 to 68719476736, found {found}");
+        check(&of(value), &[&expected]);
+    }
+}
+
+#[test]
 fn unknown_tables_and_keys_are_refused_with_what_was_meant() {
     check("[clutser]\nmode = 1", &["1:2: unknown table `clutser`, did you mean `cluster`?"]);
     check("[[replicas]]", &["1:3: unknown table `replicas`, did you mean `replica`?"]);
@@ -126,7 +139,7 @@ fn unknown_tables_and_keys_are_refused_with_what_was_meant() {
         "[network]",
         &[
             "1:2: unknown table `network`, expected `cluster`, `front_end`, `sequencer`, `replica`, `suspicion`, `recovery`, \
-             `module_limits` or `clients`",
+             `module_limits`, `clients` or `ledger`",
         ],
     );
     check("[sequencer]\nadress = ''", &["2:1: unknown key `adress` in [sequencer], did you mean `address`?"]);

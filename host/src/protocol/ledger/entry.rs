@@ -252,7 +252,7 @@ pub(super) mod tests {
     pub fn diverged(index: u64, sequence: u64) -> EventRecord {
         let replica = ReplicaId::new(3).unwrap();
         let charge = Charge { replica, incarnation: Incarnation(1), sequence: SequenceNumber(sequence) };
-        EventRecord { index, at: Instant(90), node: NodeId::FrontEnd, event: Event::Diverged { charge, run_len: 1 } }
+        EventRecord { index, at: Instant(90), node: NodeId::FRONT_END, event: Event::Diverged { charge, run_len: 1 } }
     }
 
     #[test]

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::protocol::id::ReplicaId;
 
-    const OWNER: Owner = Owner { cluster: ClusterId([7; 16]), node: NodeId::FrontEnd };
+    const OWNER: Owner = Owner { cluster: ClusterId([7; 16]), node: NodeId::FRONT_END };
 
     fn before() -> Before {
         let places = Places { first: 3, last: 90 };

@@ -17,7 +17,7 @@ use crate::protocol::message::Command;
 use crate::storage::Durability;
 use crate::storage::files::OpenError;
 
-const OWNER: Owner = Owner { cluster: ClusterId([7; 16]), node: NodeId::FrontEnd };
+const OWNER: Owner = Owner { cluster: ClusterId([7; 16]), node: NodeId::FRONT_END };
 
 /// Files in memory, with so much room.
 #[derive(Clone, Debug, Default)]
@@ -518,7 +518,7 @@ fn entries_of_another_encoding_stay_in_the_chain() {
 fn files_and_directory_are_for_their_owner_only() {
     use std::os::unix::fs::MetadataExt;
     let scratch = tempfile::tempdir().unwrap();
-    let path = directory_of(NodeId::FrontEnd, scratch.path());
+    let path = directory_of(NodeId::FRONT_END, scratch.path());
     assert_eq!(path, scratch.path().join("front-end"));
     write_directory(&path);
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
