@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn why_a_place_is_not_recorded_is_told_by_where_it_is() {
         for (sequence, first, last, expected) in [
-            (1, 0, 0, "since the front end's process began"),
+            (1, 0, 0, "nothing was ordered yet"),
             (9, 1, 8, "the last place that the front end has heard of is 8"),
             (2, 485, 1540, "holds 485 to 1540, earlier places were removed to make room"),
         ] {

@@ -98,16 +98,20 @@ impl Node {
         let Scenario { spares, checkpoint_every, reinstantiations_max, .. } = *scenario;
         let (tolerance, suspicion, process) = (scenario.tolerance(), SuspicionPolicy::default(), session as u32);
         let core = match id {
-            NodeId::FrontEnd(_) => Core::FrontEnd(Box::new(FrontEnd::new(FrontEndConfig {
-                me: id,
-                process,
-                membership,
-                tolerance,
-                request_timeout: REQUEST_TIMEOUT,
-                suspicion,
-                allow_faults: false,
-                in_flight_len_max: IN_FLIGHT_LEN_MAX,
-            }))),
+            NodeId::FrontEnd(_) => {
+                let mut core = FrontEnd::new(FrontEndConfig {
+                    me: id,
+                    process,
+                    membership,
+                    tolerance,
+                    request_timeout: REQUEST_TIMEOUT,
+                    suspicion,
+                    allow_faults: false,
+                    in_flight_len_max: IN_FLIGHT_LEN_MAX,
+                });
+                core.keep_entries(0);
+                Core::FrontEnd(Box::new(core))
+            }
             NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, membership, now))),
             NodeId::ReplicaManager(replica) => {
                 let recovery = RecoveryPolicy { checkpoint_every, reinstantiations_max, ..RecoveryPolicy::default() };
@@ -196,6 +200,14 @@ impl Node {
     pub fn passed_over(&self) -> Option<NodeId> {
         let is_saturated = self.manager().is_some_and(ReplicaManager::is_saturated);
         is_saturated.then_some(NodeId::Sequencer)
+    }
+
+    /// The core, if it is a front end's.
+    pub fn front_end_mut(&mut self) -> Option<&mut FrontEnd> {
+        match &mut self.core {
+            Core::FrontEnd(core) => Some(core),
+            _ => None,
+        }
     }
 
     /// The core, if it is a replica manager's.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `order.rs` | one total order, delivered in prefixes, each request executed once |
 //! | `release.rs` | what clients are told: quorum, outcome, real time |
+//! | `ledger.rs` | what is written down of that |
 //! | `waiting.rs` | how long clients wait where nothing goes wrong |
 //! | `recovery.rs` | who is accused, restarted and repaired, and which checkpoints are certified |
 //! | `swaps.rs` | which module may take over, and when |
@@ -28,6 +29,7 @@ use crate::protocol::quorum::Tolerance;
 use crate::protocol::swap::SwapId;
 
 mod ending;
+mod ledger;
 mod order;
 mod queues;
 mod recovery;
@@ -88,6 +90,8 @@ pub struct Laws {
     replies: BTreeMap<NodeId, Replies>,
     /// What was released: where, and what.
     released: BTreeMap<RequestId, (SequenceNumber, Outcome)>,
+    /// What the present process of each front end has released, and what is written of it.
+    written: BTreeMap<NodeId, ledger::Written>,
     /// The highest place at which anything was released.
     released_last: SequenceNumber,
     /// The highest place of which any client has an answer.
@@ -116,6 +120,7 @@ impl Laws {
             swaps: BTreeMap::new(),
             replies: BTreeMap::new(),
             released: BTreeMap::new(),
+            written: BTreeMap::new(),
             released_last: SequenceNumber(0),
             answered: SequenceNumber(0),
             waiting: waiting::Waiting::default(),

@@ -16,6 +16,7 @@ impl Laws {
     pub fn on_front_end_ended(&mut self, front_end: NodeId) {
         self.replies.remove(&front_end);
         self.waiting.forget(front_end);
+        self.written.remove(&front_end);
     }
 
     /// A front end releases an outcome.

@@ -83,6 +83,13 @@ impl World {
     }
 
     fn check_the_end(&mut self) -> Held {
+        for front_end in self.scenario.membership().front_ends() {
+            if let Some(core) = self.node_mut(front_end).front_end_mut() {
+                core.write_down_all();
+            }
+            self.look_at_entries(front_end)?;
+        }
+        self.laws.whatever_was_released_is_written()?;
         let states =
             self.replicas.iter_mut().filter_map(|(id, replica)| Some((*id, replica.state()?))).collect::<Vec<_>>();
         self.laws.no_acknowledged_request_is_lost(&states)

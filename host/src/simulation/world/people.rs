@@ -132,6 +132,7 @@ impl World {
                 if let Some(of) = self.connections.get(&connection) {
                     let id = RequestId { client: self.clients[of.client].id, number: message.number };
                     self.laws.released_outcomes_are_those_of_the_reference_market(id, first, outcome)?;
+                    self.laws.on_released(front_end, id);
                 }
             }
         }

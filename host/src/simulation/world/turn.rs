@@ -7,6 +7,7 @@ use super::{Happening, World};
 use crate::protocol::channel::ChannelEvent;
 use crate::protocol::event::Event;
 use crate::protocol::id::NodeId;
+use crate::protocol::ledger::Entry;
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;
 use crate::storage::Storage;
@@ -46,11 +47,19 @@ impl World {
         }
         self.node_mut(id).handle_timeout(now);
         self.drain(id)?;
+        self.look_at_entries(id)?;
         if !self.commit(id) {
             return Ok(());
         }
         self.flush(id);
         self.look_at(id)
+    }
+
+    /// What a front end has had written in this turn. Nobody keeps it here.
+    pub(super) fn look_at_entries(&mut self, id: NodeId) -> Held {
+        let Some(core) = self.node_mut(id).front_end_mut() else { return Ok(()) };
+        let entries: Vec<Entry> = std::iter::from_fn(|| core.poll_entry()).collect();
+        entries.iter().try_for_each(|entry| self.laws.entries_say_what_was_released(id, entry))
     }
 
     /// Commits what the turn has brought, before anything of it leaves. A process that cannot ends; whether it lives on.
