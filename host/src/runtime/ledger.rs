@@ -217,3 +217,111 @@ impl<D: Disk> Worker<D> {
         let _ended = self.tell.send(told);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::id::{ClientId, NodeId, RequestId};
+    use crate::protocol::ledger::{Asked, Record};
+    use crate::protocol::message::Command;
+    use crate::storage::Durability;
+    use crate::storage::files::identity::ClusterId;
+    use crate::storage::ledger::{Directory, Owner, SIZE_BYTES_MAX, read_entries};
+
+    const NOW: Instant = Instant(5_000_000);
+
+    fn start(path: &std::path::Path) -> LedgerWriter {
+        let owner = Owner { cluster: ClusterId([7; 16]), node: NodeId::FrontEnd };
+        let directory = Directory::hold(path, Durability::Os).unwrap();
+        LedgerWriter::start(LedgerFiles::open(directory, owner, SIZE_BYTES_MAX).unwrap().0)
+    }
+
+    fn record(sequence: u64) -> Entry {
+        let asked = Asked {
+            id: RequestId { client: ClientId(1), number: RequestNumber(1) },
+            command: Command::Barrier,
+            submitted_at: NOW,
+            sequenced_at: NOW,
+        };
+        let sequence = SequenceNumber(sequence);
+        Entry::Record(Record { sequence, asked: Some(asked), replies: vec![None; 3], conclusion: None, judged: true })
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    /// What is told next, the events of earlier processes left out.
+    fn told(ledger: &mut Option<LedgerWriter>) -> Told {
+        block_on(async {
+            loop {
+                match LedgerWriter::told(ledger).await {
+                    Told::EarlierEvents(_) => {}
+                    told => return told,
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn entries_are_handed_over_after_a_while_or_when_there_are_many() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut ledger = start(scratch.path());
+        assert_eq!(ledger.poll_timeout(), None);
+        ledger.append(record(1), NOW);
+        ledger.append(record(2), NOW + HAND_OVER_AFTER / 2);
+        let (at, _) = ledger.poll_timeout().unwrap();
+        assert_eq!(at, NOW + HAND_OVER_AFTER, "it counts from the first");
+        ledger.handle_timeout(NOW + HAND_OVER_AFTER / 2);
+        assert_eq!(ledger.waiting.len(), 2);
+        ledger.handle_timeout(at);
+        assert_eq!((ledger.waiting.len(), ledger.poll_timeout()), (0, None));
+        (0..BATCH_LEN as u64).for_each(|more| ledger.append(record(3 + more), at));
+        assert_eq!((ledger.waiting.len(), ledger.poll_timeout()), (0, None));
+        ledger.append(record(3 + BATCH_LEN as u64), at);
+        assert!(block_on(ledger.end(at)), "the end writes what is left");
+        let mut places = Vec::new();
+        read_entries(scratch.path(), |entry| places.extend(entry.sequence().map(|sequence| sequence.0))).unwrap();
+        assert!(places.into_iter().eq(1..=3 + BATCH_LEN as u64));
+    }
+
+    #[test]
+    fn a_question_is_answered_with_what_was_written_before_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut ledger = start(scratch.path());
+        ledger.append(record(7), NOW);
+        let question = Question { connection: ConnectionId(1), number: RequestNumber(9), sequence: SequenceNumber(7) };
+        ledger.recollect(question, WhyAnswer::NotRecorded { first: 0, last: 0 }, NOW);
+        let told = told(&mut Some(ledger));
+        let Told::Recollected(asked, WhyAnswer::Recorded { record, .. }) = told else { panic!("{told:?}") };
+        assert_eq!((asked, record.sequence), (question, question.sequence));
+    }
+
+    #[test]
+    fn entries_for_which_there_is_no_memory_are_dropped_told_and_counted() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut ledger = Some(start(scratch.path()));
+        let writer = ledger.as_mut().unwrap();
+        writer.append(Entry::Lost { at: NOW, len: 1, reason: "x".repeat(QUEUED_BYTES_MAX) }, NOW);
+        writer.append(record(1), NOW);
+        writer.handle_timeout(NOW + HAND_OVER_AFTER);
+        assert!(matches!(told(&mut ledger), Told::News(LedgerNews::Failed { reason }) if reason.contains("more came")));
+        assert!(matches!(told(&mut ledger), Told::News(LedgerNews::Resumed { lost_len: 1 })));
+        let mut lost = Vec::new();
+        read_entries(scratch.path(), |entry| match entry {
+            Entry::Lost { len, .. } => lost.push(len),
+            entry => assert_eq!(entry, record(1)),
+        })
+        .unwrap();
+        assert_eq!(lost, [1]);
+    }
+
+    #[test]
+    fn where_there_is_no_ledger_nothing_is_ever_told() {
+        block_on(async {
+            let mut none = None;
+            let told = tokio::time::timeout(Duration::ZERO, LedgerWriter::told(&mut none)).await;
+            assert!(told.is_err());
+        });
+    }
+}
