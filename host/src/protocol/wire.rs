@@ -105,7 +105,9 @@ fn decode_with<T: DeserializeOwned, C: bincode::config::Config>(
 
 /// Encodes a checkpoint, or a part of one, which is longer than a message may be and travels in pieces.
 pub fn encode_state<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![STATE_VERSION];
+    // Most of what is kept is an order or an entry, which fits.
+    let mut bytes = Vec::with_capacity(192);
+    bytes.push(STATE_VERSION);
     bincode::serde::encode_into_std_write(value, &mut bytes, STATE_CONFIG)
         .expect("what is within the bounds of a state is encoded into memory");
     bytes

@@ -8,6 +8,9 @@ use super::{AGAIN_AFTER, Failing, Held, LedgerFiles, Tip};
 use crate::protocol::ledger::{Entry, LedgerNews};
 use crate::protocol::time::Instant;
 
+/// About how many bytes an entry takes in a file, to begin with; most are a request's.
+const ENTRY_LEN: usize = 192;
+
 impl<D: Disk> LedgerFiles<D> {
     /// Appends entries. What people may want to know of it: that it fails now, or does no more.
     pub fn write(&mut self, entries: &[Entry], now: Instant) -> Option<LedgerNews> {
@@ -60,7 +63,7 @@ impl<D: Disk> LedgerFiles<D> {
             self.disk.cut(self.last_len())?;
             self.needs_cut = false;
         }
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(ENTRY_LEN * entries.len());
         while *written_len < entries.len() {
             if self.last_len() >= self.segment_len_max || self.files.is_empty() {
                 self.begin_file()?;
