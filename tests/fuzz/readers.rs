@@ -108,7 +108,7 @@ pub fn ledger(bytes: &[u8]) {
     }
     let mut draw = Draw::new(bytes);
     let directory = tempfile::tempdir().unwrap();
-    let owner = ledger::Owner { cluster: files::identity::ClusterId([7; 16]), node: NodeId::FrontEnd };
+    let owner = ledger::Owner { cluster: files::identity::ClusterId([7; 16]), node: NodeId::FRONT_END };
     let open = || {
         let disk = Directory::hold(directory.path(), Durability::Os).expect("nobody else has it");
         LedgerFiles::open(disk, owner, ledger::SIZE_BYTES_MAX)

@@ -242,7 +242,9 @@ fn record_words(record: &Record) -> String {
         .filter(|(_, reply)| reply.is_none())
         .map(|(replica, _)| format!(", no reply of {replica}"))
         .collect();
-    format!("{asked_at:23}  #{} {}: {concluded}{missing}", record.sequence, asked_words(record))
+    let asked =
+        record.asked.map_or_else(|| "a request that this front end did not see".to_owned(), |_| asked_words(record));
+    format!("{asked_at:23}  #{} {asked}: {concluded}{missing}", record.sequence)
 }
 
 /// Date and time of day, in UTC.
@@ -298,6 +300,6 @@ mod tests {
         assert!(json.get("quorum").is_none(), "the ledger does not know it: {json}");
         (record.asked, record.conclusion) = (None, None);
         let words = entry_words(&Entry::Record(record));
-        assert!(words.ends_with("does not know: not concluded, no reply of replica-3"), "{words}");
+        assert!(words.ends_with("did not see: not concluded, no reply of replica-3"), "{words}");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::ClusterConfig;
 use crate::market::Digest;
 use crate::protocol::event::Event;
-use crate::protocol::id::{NodeId, ReplicaId};
+use crate::protocol::id::ReplicaId;
 use crate::protocol::ledger::{Entry, LedgerNews};
 use crate::protocol::message::Message;
 use crate::protocol::recipients::Recipients;

@@ -231,7 +231,7 @@ mod tests {
     const NOW: Instant = Instant(5_000_000);
 
     fn start(path: &std::path::Path) -> LedgerWriter {
-        let owner = Owner { cluster: ClusterId([7; 16]), node: NodeId::FrontEnd };
+        let owner = Owner { cluster: ClusterId([7; 16]), node: NodeId::FRONT_END };
         let directory = Directory::hold(path, Durability::Os).unwrap();
         LedgerWriter::start(LedgerFiles::open(directory, owner, SIZE_BYTES_MAX).unwrap().0)
     }

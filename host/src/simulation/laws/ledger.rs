@@ -86,7 +86,10 @@ mod tests {
                 judged: true,
             })
         };
-        assert_eq!(laws.entries_say_what_was_released(NodeId::FRONT_END, &entry(6)).unwrap_err().law, "entries_say_what_was_released");
+        assert_eq!(
+            laws.entries_say_what_was_released(NodeId::FRONT_END, &entry(6)).unwrap_err().law,
+            "entries_say_what_was_released"
+        );
         laws.whatever_was_released_is_written().unwrap();
         laws.on_released(NodeId::FRONT_END, id);
         assert_eq!(laws.whatever_was_released_is_written().unwrap_err().law, "whatever_was_released_is_written");

@@ -80,7 +80,7 @@ impl<D: Disk> LedgerFiles<D> {
 pub(super) fn decode(entry: &[u8]) -> Result<Option<Entry>, String> {
     match Entry::decode(entry) {
         Ok(entry) => Ok(Some(entry)),
-        Err(DecodeError::Version { found: Some(_) }) => Ok(None),
+        Err(DecodeError::Version { found: Some(_), .. }) => Ok(None),
         Err(error) => Err(format!("no entry, {error}")),
     }
 }
