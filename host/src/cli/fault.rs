@@ -128,7 +128,7 @@ pub fn run(args: FaultArgs) -> anyhow::Result<ExitCode> {
                 if nodes.len() > 1 {
                     nodes.retain(|node| Some(*node) != fault.peer);
                 }
-                // All or none of them.
+                // All or none of them, as far as can be seen here; which front end is asked, that one knows.
                 for node in &nodes {
                     fault.check(*node, NodeId::FRONT_END).map_err(anyhow::Error::msg)?;
                 }

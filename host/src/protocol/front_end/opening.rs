@@ -2,8 +2,8 @@
 //!
 //! A replica manager replies once. Until it knows of the new process, its replies go into the channel's last session, where they are
 //! dropped as late. So a front end asks all of them how they stand, and holds requests back until a quorum has been heard of in this
-//! session, which shows that they know it. The others are given a moment more, so that a wrong outcome among the first ones can be outvoted; who is down does not
-//! keep anybody waiting for longer than that.
+//! session, which shows that they know it. The others are given a moment more, so that a wrong outcome among the first ones can be
+//! outvoted; who is down does not keep anybody waiting for longer than that.
 
 use std::time::Duration;
 

@@ -119,6 +119,14 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.block_on(test)
 }
 
+/// Two front ends that are played, and a client that is connected to the first one.
+async fn at_the_first_of_two() -> (Played, Played, Client) {
+    let (first, second) = (Played::start().await, Played::start().await);
+    let mut client = client_of(&[first.name(), second.name()], PATIENCE);
+    client.open().await.unwrap();
+    (first, second, client)
+}
+
 #[test]
 fn the_first_front_end_that_lets_it_connect_is_asked_and_what_it_is_passed_over_for_is_told() {
     run(async {
@@ -138,9 +146,7 @@ fn the_first_front_end_that_lets_it_connect_is_asked_and_what_it_is_passed_over_
 #[test]
 fn what_was_not_answered_is_sent_again_under_its_number_to_the_next_front_end_and_nothing_else_is() {
     run(async {
-        let (first, second) = (Played::start().await, Played::start().await);
-        let mut client = client_of(&[first.name(), second.name()], PATIENCE);
-        client.open().await.unwrap();
+        let (first, second, mut client) = at_the_first_of_two().await;
         let numbers: Vec<u64> = (0..3).map(|_| client.send(request).0).collect();
         assert_eq!(numbers, [1, 2, 3]);
         let served = async {
@@ -227,9 +233,7 @@ fn a_front_end_that_closes_or_refuses_is_left_for_the_next() {
 fn a_front_end_that_stays_too_busy_is_left_for_the_next_and_busy_is_the_answer_if_all_are() {
     let busy = || ServerBody::Answer(Answer::Busy { message: "full".to_owned() });
     run(async {
-        let (first, second) = (Played::start().await, Played::start().await);
-        let mut client = client_of(&[first.name(), second.name()], PATIENCE);
-        client.open().await.unwrap();
+        let (first, second, mut client) = at_the_first_of_two().await;
         let mut asked_len = [0, 0];
         let served = async {
             for (front_end, asked_len) in [&first, &second].into_iter().zip(&mut asked_len) {
@@ -298,9 +302,7 @@ fn add_fault(number: RequestNumber) -> ClientMessage {
 #[test]
 fn a_fault_is_asked_for_once_and_what_has_become_of_it_is_not_made_up() {
     run(async {
-        let (first, second) = (Played::start().await, Played::start().await);
-        let mut client = client_of(&[first.name(), second.name()], PATIENCE);
-        client.open().await.unwrap();
+        let (first, second, mut client) = at_the_first_of_two().await;
         let served = async { assert_eq!(first.accept().await.next().await, add_fault(RequestNumber(1))) };
         let (asked, ()) = tokio::join!(client.call(add_fault), served);
         let words = asked.unwrap_err().to_string();
@@ -317,9 +319,7 @@ fn a_fault_is_asked_for_once_and_what_has_become_of_it_is_not_made_up() {
 #[test]
 fn a_front_end_that_refuses_has_added_no_fault_so_the_next_one_is_asked() {
     run(async {
-        let (first, second) = (Played::start().await, Played::start().await);
-        let mut client = client_of(&[first.name(), second.name()], PATIENCE);
-        client.open().await.unwrap();
+        let (first, second, mut client) = at_the_first_of_two().await;
         let served = async {
             let mut unwilling = first.accept().await;
             unwilling.next().await;

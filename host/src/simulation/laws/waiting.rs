@@ -12,8 +12,7 @@ use crate::protocol::time::Instant;
 /// after up to two seconds.
 const TRACES_WITHIN: Duration = Duration::from_secs(3);
 
-/// In what time a request is answered then. Twice the longest wait that a cluster imposes by itself: a front end that is new gives the
-/// managers beyond a quorum three of their heartbeats' intervals.
+/// In what time a request is answered then: many round trips. A front end that is new waits for longer only where a manager is down.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The requests that the present processes of front ends have not answered, and since when which of them has them.
