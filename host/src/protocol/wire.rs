@@ -16,8 +16,8 @@ use super::limits::STATE_LEN_MAX;
 /// Version of the encoding, the first byte of every message. It changes whenever an older reader would misread.
 pub const VERSION: u8 = 8;
 
-/// Version of the encoding of what is written to disk and of states, their first byte. It changes only with what they are made of, so
-/// that a cluster whose nodes are all replaced by those of another version keeps its data.
+/// Version of the encoding of what is written to disk and of states, their first byte. It changes only with what they are made of (in the
+/// ledger's entries, of events as well), so that a cluster whose nodes are all replaced by those of another version keeps its data.
 pub const STATE_VERSION: u8 = 7;
 
 type Config = Configuration<LittleEndian, Varint, Limit<MESSAGE_LEN_MAX>>;
