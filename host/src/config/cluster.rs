@@ -47,7 +47,7 @@ const SILENT_AFTER_MS: RangeInclusive<u64> = 2 * PROGRESS_INTERVAL.as_millis() a
 /// Zero means that the first failure within a probation calls for a spare.
 const REINSTANTIATIONS: RangeInclusive<u64> = 0..=1_000_000;
 
-/// The log has to hold two intervals between checkpoints, and what is ordered while a third one is certified.
+/// The log has to hold three intervals between checkpoints, and what is ordered while the last one is certified.
 const CHECKPOINT_EVERY: RangeInclusive<u64> = 1..=LOG_LEN_MAX as u64 / 4;
 
 /// Most spares of one replica; each is compiled at the start.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::id::SequenceNumber;
-use super::limits::{LOG_LEN_MAX, LOG_PIECE_LEN_MAX};
+use super::limits::LOG_PIECE_LEN_MAX;
 use super::message::{Command, Order};
 
 /// Delivered orders, without a gap.
@@ -56,7 +56,7 @@ impl OrderLog {
         self.time_ms
     }
 
-    /// Appends the next order. When the log is full, the oldest one goes: nobody can execute from there any more.
+    /// Appends the next order.
     pub fn push(&mut self, mut order: Order) {
         assert_eq!(order.sequence, self.end().next(), "the log has no gap");
         if self.void_ahead.remove(&order.sequence) {
@@ -64,10 +64,6 @@ impl OrderLog {
         }
         self.time_ms = self.time_ms.max(order.time_ms);
         self.orders.push_back(order);
-        if self.orders.len() > LOG_LEN_MAX {
-            self.orders.pop_front();
-            self.after = self.after.next();
-        }
     }
 
     /// The order at this place, if it is held.
@@ -145,12 +141,6 @@ mod tests {
         assert_eq!(places(log.piece(SequenceNumber(9))), Some(vec![]));
         assert_eq!(places(log.piece(SequenceNumber(1))), None);
         assert_eq!((log.start().0, log.end().0), (2, 5));
-    }
-
-    #[test]
-    fn a_full_log_forgets_its_oldest_order() {
-        let log = log(LOG_LEN_MAX as u64 + 3);
-        assert_eq!((log.start().0, log.end().0), (3, LOG_LEN_MAX as u64 + 3));
     }
 
     #[test]

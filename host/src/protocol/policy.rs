@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::PROGRESS_INTERVAL;
+use super::limits::{LOG_LEN, LOG_LEN_MAX, PROGRESS_INTERVAL};
 
 /// When silence becomes a suspicion, and when a suspicion becomes a vote that a replica has crashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,14 @@ pub struct RecoveryPolicy {
     pub backoff_max: Duration,
     /// A checkpoint is taken after every so many orders.
     pub checkpoint_every: u64,
+}
+
+impl RecoveryPolicy {
+    /// Most orders in a log: room for three intervals between checkpoints, and what is ordered while the last one is certified.
+    pub fn log_len_max(&self) -> usize {
+        let intervals = usize::try_from(self.checkpoint_every).unwrap_or(usize::MAX).saturating_mul(4);
+        intervals.clamp(LOG_LEN, LOG_LEN_MAX)
+    }
 }
 
 impl Default for RecoveryPolicy {

@@ -8,7 +8,7 @@ use crate::protocol::checkpoint::ClientTables;
 use crate::protocol::event::{Cause, Event};
 use crate::protocol::hold_back::HoldBack;
 use crate::protocol::id::{Incarnation, NodeId, Round, SequenceNumber};
-use crate::protocol::limits::{DELIVERED_LEN_MAX, LOG_LEN_MAX, REPLAY_RUN_LEN_MAX, RUN_LEN_MAX, RUNS_LEN_MAX};
+use crate::protocol::limits::{DELIVERED_LEN_MAX, REPLAY_RUN_LEN_MAX, RUN_LEN_MAX, RUNS_LEN_MAX};
 use crate::protocol::message::{Command, Message, Order, Phase, Progress, Reply, Response};
 use crate::protocol::mutation::{self, Mutation};
 use crate::protocol::order_log::OrderLog;
@@ -23,7 +23,7 @@ pub(super) struct Execution {
     pub(super) cursor: SequenceNumber,
     /// Every order up to this one is executed.
     pub(super) executed: SequenceNumber,
-    /// Every order up to this one was replied to, by this life or an earlier one of the same process.
+    /// Every order up to this one was replied to, by this life or an earlier one of the same process, or nobody waits for a reply to it.
     pub(super) replied: SequenceNumber,
     /// What clients have asked and been answered, by the orders up to the cursor and up to the executed one.
     pub(super) tables: ClientTables,
@@ -157,7 +157,9 @@ impl ReplicaManager {
         let lag = self.log.end().0.saturating_sub(self.execution.executed.0);
         let lag_max = match self.life {
             Life::Voting => DELIVERED_LEN_MAX as u64,
-            Life::Joining { .. } | Life::Restoring(_) | Life::Replaying(_) => LOG_LEN_MAX as u64 / 2,
+            Life::Joining { .. } | Life::Restoring(_) | Life::Replaying(_) => {
+                self.config.recovery.log_len_max() as u64 / 2
+            }
             // It follows the order for the others' sake, and will begin with a later checkpoint itself.
             Life::Blocked { .. } | Life::Quarantined => u64::MAX,
         };
@@ -255,6 +257,19 @@ impl ReplicaManager {
         let order = *self.log.order(sequence).expect("it was put there");
         if !mutation::is_on(Mutation::ForgetRecord) {
             self.persist(Record::Order(order));
+        }
+        self.shorten_log();
+    }
+
+    /// Nothing was certified for so long that the log is full: the oldest orders go, many at once, and checkpoints that it does not lead on
+    /// from.
+    fn shorten_log(&mut self) {
+        let len_max = self.config.recovery.log_len_max();
+        if self.log.len() > len_max {
+            let begins_after = SequenceNumber(self.log.end().0 - (len_max - len_max / 16) as u64);
+            self.log.truncate(begins_after);
+            self.stable.retain(|(checkpoint, _)| checkpoint.sequence >= begins_after);
+            self.persist(Record::Begin(begins_after));
         }
     }
 

@@ -26,7 +26,8 @@ use super::hold_back::HoldBack;
 use super::id::{Incarnation, Membership, NodeId, ReplicaId, Round, SequenceNumber};
 use super::ladder::Ladder;
 use super::limits::{
-    ABSENCE_MIN, CERTIFICATES_LEN_MAX, HOLD_BACK_LEN_MAX, LOG_LEN_MAX, PROGRESS_INTERVAL, RUNS_LEN_MAX, STABLE_LEN_MAX,
+    ABSENCE_MIN, CERTIFICATES_LEN_MAX, HOLD_BACK_LEN_MAX, PENDING_LEN_MAX, PROGRESS_INTERVAL, RUNS_LEN_MAX,
+    STABLE_LEN_MAX,
 };
 use super::message::{Certificate, Message, Order, Phase, Progress};
 use super::order_log::OrderLog;
@@ -223,6 +224,10 @@ impl ReplicaManager {
         let replicas_len = membership.replicas_len;
         let Recovered { incarnation, log, stable } = recovered;
         let ladder = Ladder::new(recovery, config.modules.len());
+        // Replicas reply in order, and a front end gives up no request before those that were ordered earlier. So of an order this far back, it
+        // has concluded or given up what it asked.
+        let waited_for_len_max = (membership.front_ends_len * PENDING_LEN_MAX) as u64;
+        let replied = SequenceNumber(log.end().0.saturating_sub(waited_for_len_max));
         ReplicaManager {
             config,
             incarnation,
@@ -231,7 +236,7 @@ impl ReplicaManager {
             log,
             hold_back: HoldBack::default(),
             asked_in: None,
-            execution: Execution::after(SequenceNumber(0), ClientTables::default(), SequenceNumber(0)),
+            execution: Execution::after(SequenceNumber(0), ClientTables::default(), replied),
             certifier: Certifier::new(tolerance.quorum(), replicas_len),
             stable,
             candidates: BTreeMap::new(),
@@ -362,7 +367,7 @@ impl ReplicaManager {
     /// Every queue that others can make grow: what it holds, how long it is, and its bound.
     pub fn queues(&self) -> [(&'static str, usize, usize); 5] {
         [
-            ("orders in the log", self.log.len(), LOG_LEN_MAX),
+            ("orders in the log", self.log.len(), self.config.recovery.log_len_max()),
             ("orders held back", self.hold_back.len(), HOLD_BACK_LEN_MAX),
             ("runs at the executor", self.execution.runs_len(), RUNS_LEN_MAX),
             ("checkpoints to be certified", self.candidates.len(), CERTIFICATES_LEN_MAX),

@@ -1,7 +1,6 @@
 //! What the log of a manager spans, as its records pass by: all that a file has to say of those before it.
 
 use crate::protocol::id::{Incarnation, SequenceNumber};
-use crate::protocol::limits::LOG_LEN_MAX;
 use crate::protocol::record::Record;
 
 /// The last life, and the log, of which `start` is the place before the first order and `end` that of the last one.
@@ -18,16 +17,18 @@ impl Extent {
     /// The next record.
     pub(super) fn pass(&mut self, record: &Record) {
         match record {
-            Record::Order(order) => {
-                self.end = order.sequence;
-                let held = SequenceNumber(self.end.0.saturating_sub(LOG_LEN_MAX as u64));
-                self.start = self.start.max(held);
-            }
+            Record::Order(order) => self.end = order.sequence,
             Record::Life(incarnation) => self.incarnation = self.incarnation.max(*incarnation),
             Record::Begin(after) if self.holds(*after) => self.start = *after,
             Record::Begin(after) => (self.start, self.end) = (*after, *after),
             Record::Void(_) | Record::Checkpoint(..) => {}
         }
+    }
+
+    /// Whether a file that begins with `next` may follow where all records before amount to this. Earlier versions dropped the oldest
+    /// orders of a full log without a record that says so.
+    pub(super) fn may_precede(&self, next: Extent) -> bool {
+        Extent { start: next.start, ..*self } == next && self.holds(next.start)
     }
 
     /// Whether the log begins at this place, ends at it, or leads past it. If it does, a new beginning there only shortens it.

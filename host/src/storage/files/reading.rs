@@ -140,11 +140,14 @@ impl Reading {
             Some(last) if last.number + 1 != segment.number => {
                 return Err(format!("{}, which it follows, is missing", segment::file_name(segment.number - 1)));
             }
-            Some(last) if self.extent != segment.before => {
+            Some(last) if !self.extent.may_precede(segment.before) => {
                 let last = segment::file_name(last.number);
                 return Err(format!("{last}, which it follows, ends elsewhere than when this one was begun"));
             }
-            Some(_) => {}
+            Some(_) => {
+                self.extent = segment.before;
+                self.recovered.log.truncate(segment.before.start);
+            }
         }
         self.segments.push(segment);
         Ok(())

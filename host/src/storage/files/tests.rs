@@ -202,6 +202,36 @@ fn a_file_that_has_grown_long_is_followed_by_another_one() {
 }
 
 #[test]
+fn a_file_may_say_that_the_log_begins_later_than_those_before_it_do() {
+    let bench = Bench::new();
+    let (mut storage, _) = bench.open();
+    (1..=5).for_each(|sequence| storage.append(&order(sequence)));
+    // As a version did that dropped orders of a full log without a record.
+    storage.extent.start = SequenceNumber(3);
+    storage.segment_len_max = 1;
+    storage.append(&order(6));
+    storage.commit().unwrap();
+    drop(storage);
+    let (_, recovered) = bench.open();
+    assert_eq!((recovered.log.start().0, recovered.log.end().0), (3, 6));
+}
+
+#[test]
+fn a_file_that_begins_earlier_than_those_before_it_is_not_used() {
+    let bench = Bench::new();
+    let (mut storage, _) = bench.open();
+    [order(1), order(2), begin(1)].iter().for_each(|record| storage.append(record));
+    storage.extent.start = SequenceNumber(0);
+    storage.segment_len_max = 1;
+    storage.append(&order(3));
+    storage.commit().unwrap();
+    drop(storage);
+    let (_, opened) = bench.try_open().unwrap();
+    assert!(opened.damage[0].contains("ends elsewhere"), "{:?}", opened.damage);
+    assert_eq!(opened.recovered.log.end().0, 2);
+}
+
+#[test]
 fn an_adopted_checkpoint_makes_all_before_it_superfluous() {
     let bench = Bench::new();
     let records = [order(1), order(2), checkpoint(70), begin(70), order(71)];

@@ -1,7 +1,7 @@
 //! What a replica manager writes, and how it begins with what an earlier process has written.
 
 use super::*;
-use crate::protocol::limits::VOIDS_REPEATED_LEN_MAX;
+use crate::protocol::limits::{LOG_LEN, PENDING_LEN_MAX, VOIDS_REPEATED_LEN_MAX};
 
 impl Bench {
     /// Ends this process and begins another with what was written.
@@ -76,6 +76,19 @@ fn a_new_process_begins_a_later_life_with_its_own_log_and_checkpoints_and_fetche
 }
 
 #[test]
+fn a_new_process_does_not_reply_to_orders_that_are_too_old_for_anybody_to_wait_for() {
+    let mut bench = Bench::voting(1);
+    let last = PENDING_LEN_MAX as u64 + 3;
+    bench.deliver_up_to(last);
+    let mut bench = bench.reborn();
+    bench.joined(1, last);
+    bench.start();
+    bench.execute_all();
+    let replied: Vec<u64> = bench.replies.iter().map(|(sequence, _)| *sequence).collect();
+    assert_eq!(replied, (4..=last).collect::<Vec<u64>>());
+}
+
+#[test]
 fn what_was_delivered_meanwhile_is_fetched_from_the_end_of_the_own_log_on() {
     let mut bench = Bench::voting(1);
     bench.deliver_up_to(3);
@@ -145,6 +158,19 @@ fn no_more_void_requests_are_told_again_than_the_bound() {
     bench.sent.clear();
     bench.receive(peer(2), Message::Join);
     assert_eq!(bench.sent_names().iter().filter(|name| **name == "void").count(), VOIDS_REPEATED_LEN_MAX);
+}
+
+#[test]
+fn a_log_that_is_full_since_nothing_is_certified_is_shortened_and_so_is_what_is_left_of_it() {
+    let mut bench = Bench::voting(1);
+    (1..=2).for_each(|step| bench.certify(step * EVERY));
+    bench.deliver_up_to(LOG_LEN as u64);
+    assert_eq!(bench.own_places(), (0, LOG_LEN as u64, vec![EVERY, 2 * EVERY]));
+    bench.deliver_up_to(LOG_LEN as u64 + 1);
+    let (start, end, stable) = bench.own_places();
+    assert_eq!((end - start, stable), ((LOG_LEN - LOG_LEN / 16) as u64, vec![]), "no checkpoint leads on to the log");
+    let left = bench.left();
+    assert_eq!((left.log.start().0, left.log.end().0, left.stable.len()), (start, end, 0));
 }
 
 #[test]
