@@ -13,7 +13,9 @@ use super::{
     ModuleLimits, ModuleSource, NO_DURABILITY, Problem, REFERENCE, ReplicaConfig, SequencerConfig, absolute,
     module_file,
 };
-use crate::protocol::limits::{FRONT_ENDS_LEN_MAX, LOG_LEN_MAX, PROGRESS_INTERVAL, REPLICAS_LEN_MAX, REQUEST_TIMEOUT};
+use crate::protocol::limits::{
+    FRONT_ENDS_LEN_MAX, LOG_INTERVALS_LEN, LOG_LEN_MAX, PROGRESS_INTERVAL, REPLICAS_LEN_MAX, REQUEST_TIMEOUT,
+};
 use crate::protocol::policy::{RecoveryPolicy, SuspicionPolicy};
 use crate::protocol::quorum::Tolerance;
 use crate::storage::Durability;
@@ -47,8 +49,8 @@ const SILENT_AFTER_MS: RangeInclusive<u64> = 2 * PROGRESS_INTERVAL.as_millis() a
 /// Zero means that the first failure within a probation calls for a spare.
 const REINSTANTIATIONS: RangeInclusive<u64> = 0..=1_000_000;
 
-/// The log has to hold three intervals between checkpoints, and what is ordered while the last one is certified.
-const CHECKPOINT_EVERY: RangeInclusive<u64> = 1..=LOG_LEN_MAX as u64 / 4;
+/// The longest log has room for the intervals that one has to hold.
+const CHECKPOINT_EVERY: RangeInclusive<u64> = 1..=(LOG_LEN_MAX / LOG_INTERVALS_LEN) as u64;
 
 /// Most spares of one replica; each is compiled at the start.
 const SPARES_LEN_MAX: usize = 8;

@@ -83,10 +83,13 @@ pub const REPLAY_RUN_LEN_MAX: usize = 256;
 /// The log goes back to the older of two certified checkpoints, so a healthy cluster holds two to three intervals of it. Where nothing
 /// is certified, the oldest orders go, and a replica that would need them fetches a checkpoint instead. An order takes some
 /// 80 bytes.
-pub const LOG_LEN: usize = 262_144;
+pub const LOG_LEN_MAX_DEFAULT: usize = 262_144;
 
 /// Most orders in a log however rare checkpoints are: some 320 MiB.
 pub const LOG_LEN_MAX: usize = 4_194_304;
+
+/// A log has room for so many intervals between checkpoints: three, and what is ordered while the last one is certified.
+pub const LOG_INTERVALS_LEN: usize = 4;
 
 /// Most orders in one answer to a manager that fetches the log: some 100 KiB.
 pub const LOG_PIECE_LEN_MAX: usize = 1024;
@@ -168,6 +171,7 @@ const _: () = assert!(
 );
 const _: () = assert!(PENDING_LEN_MAX <= LEDGER_LEN_MAX, "the ledger must hold whatever is still waited for");
 const _: () = assert!(RUN_LEN_MAX * RUNS_LEN_MAX <= DELIVERED_LEN_MAX);
-const _: () = assert!(DELIVERED_LEN_MAX + HOLD_BACK_LEN_MAX < LOG_LEN, "what waits to be executed is in the log");
+const _: () =
+    assert!(DELIVERED_LEN_MAX + HOLD_BACK_LEN_MAX < LOG_LEN_MAX_DEFAULT, "what waits to be executed is in the log");
 const _: () = assert!(LOG_PIECE_LEN_MAX <= HOLD_BACK_LEN_MAX);
 const _: () = assert!(HISTORY_PIECE_LEN_MAX * HISTORY_PLACE_BYTES_MAX < MESSAGE_LEN_MAX);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{LOG_LEN, LOG_LEN_MAX, PROGRESS_INTERVAL};
+use super::limits::{LOG_INTERVALS_LEN, LOG_LEN_MAX, LOG_LEN_MAX_DEFAULT, PROGRESS_INTERVAL};
 
 /// When silence becomes a suspicion, and when a suspicion becomes a vote that a replica has crashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,10 +52,10 @@ pub struct RecoveryPolicy {
 }
 
 impl RecoveryPolicy {
-    /// Most orders in a log: room for three intervals between checkpoints, and what is ordered while the last one is certified.
+    /// Most orders in a log: as many as [`LOG_INTERVALS_LEN`] intervals between checkpoints have, within its bounds.
     pub fn log_len_max(&self) -> usize {
-        let intervals = usize::try_from(self.checkpoint_every).unwrap_or(usize::MAX).saturating_mul(4);
-        intervals.clamp(LOG_LEN, LOG_LEN_MAX)
+        let intervals = usize::try_from(self.checkpoint_every).unwrap_or(usize::MAX).saturating_mul(LOG_INTERVALS_LEN);
+        intervals.clamp(LOG_LEN_MAX_DEFAULT, LOG_LEN_MAX)
     }
 }
 

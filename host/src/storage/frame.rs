@@ -89,28 +89,11 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// Orders are shorter than this, framed.
-const SHORT_LEN_MAX: usize = 256;
-
 fn checksum<const PARTS: usize>(head: &[u8], content: [&[u8]; PARTS]) -> [u8; HEADER_LEN - CHECKSUM_AT] {
-    let parts = || std::iter::once(head).chain(content);
-    let len: usize = parts().map(<[u8]>::len).sum();
-    let digest = if len <= SHORT_LEN_MAX {
-        // A hasher is several times as large as an order, and takes longer to make than this does to copy.
-        let mut joined = [0; SHORT_LEN_MAX];
-        let mut rest = &mut joined[..];
-        for part in parts() {
-            let (this, later) = rest.split_at_mut(part.len());
-            this.copy_from_slice(part);
-            rest = later;
-        }
-        blake3::hash(&joined[..len])
-    } else {
-        let mut hasher = blake3::Hasher::new();
-        parts().for_each(|part| _ = hasher.update(part));
-        hasher.finalize()
-    };
-    *digest.as_bytes().first_chunk().expect("a digest is longer")
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(head);
+    content.iter().for_each(|part| _ = hasher.update(part));
+    *hasher.finalize().as_bytes().first_chunk().expect("a digest is longer")
 }
 
 #[cfg(test)]

@@ -176,9 +176,9 @@ fn range(ledger: &LedgerFiles<impl Disk>) -> Option<(u64, u64)> {
 }
 
 /// Writes until there are three files, and gives the last place.
-fn fill_three_files(shelf: &Shelf, ledger: &mut LedgerFiles<Shelf>) -> u64 {
+fn fill_three_files(ledger: &mut LedgerFiles<impl Disk>) -> u64 {
     let mut last = 0;
-    while shelf.files().files.len() < 3 {
+    while ledger.files.len() < 3 {
         ledger.write(&records(last + 1..=last + 50), NOW);
         last += 50;
     }
@@ -239,7 +239,7 @@ fn files_are_full_at_some_length_and_the_oldest_go() {
 fn what_comes_late_is_found_in_a_later_file_and_places_given_anew_are_forgotten() {
     let shelf = Shelf::default();
     let mut ledger = open_small(&shelf);
-    let last = fill_three_files(&shelf, &mut ledger);
+    let last = fill_three_files(&mut ledger);
     ledger.write(&[event(1, 3), record(3, 99)], NOW);
     assert_eq!(recollected(&open_small(&shelf), 3), Some((99, vec![1])));
     ledger.write(&[Entry::GivenAnew { after: SequenceNumber(2) }, record(3, 77)], NOW);
@@ -302,7 +302,7 @@ fn every_flipped_bit_is_told_and_set_aside_and_the_chain_goes_on() {
 fn a_file_that_is_missing_between_others_is_told() {
     let shelf = Shelf::default();
     let mut ledger = open_small(&shelf);
-    let last = fill_three_files(&shelf, &mut ledger);
+    let last = fill_three_files(&mut ledger);
     shelf.files().files.remove("00000002.ledger");
     let (ledger, opened) = LedgerFiles::open(shelf, OWNER, 4 * SEGMENT_LEN_MIN).unwrap();
     assert!(opened.damage[0].starts_with("00000002.ledger, which shelf/00000003.ledger follows, is missing"));

@@ -1,7 +1,7 @@
 //! What a replica manager writes, and how it begins with what an earlier process has written.
 
 use super::*;
-use crate::protocol::limits::{LOG_LEN, PENDING_LEN_MAX, VOIDS_REPEATED_LEN_MAX};
+use crate::protocol::limits::{LOG_LEN_MAX_DEFAULT, PENDING_LEN_MAX, VOIDS_REPEATED_LEN_MAX};
 
 impl Bench {
     /// Ends this process and begins another with what was written.
@@ -164,11 +164,15 @@ fn no_more_void_requests_are_told_again_than_the_bound() {
 fn a_log_that_is_full_since_nothing_is_certified_is_shortened_and_so_is_what_is_left_of_it() {
     let mut bench = Bench::voting(1);
     (1..=2).for_each(|step| bench.certify(step * EVERY));
-    bench.deliver_up_to(LOG_LEN as u64);
-    assert_eq!(bench.own_places(), (0, LOG_LEN as u64, vec![EVERY, 2 * EVERY]));
-    bench.deliver_up_to(LOG_LEN as u64 + 1);
+    bench.deliver_up_to(LOG_LEN_MAX_DEFAULT as u64);
+    assert_eq!(bench.own_places(), (0, LOG_LEN_MAX_DEFAULT as u64, vec![EVERY, 2 * EVERY]));
+    bench.deliver_up_to(LOG_LEN_MAX_DEFAULT as u64 + 1);
     let (start, end, stable) = bench.own_places();
-    assert_eq!((end - start, stable), ((LOG_LEN - LOG_LEN / 16) as u64, vec![]), "no checkpoint leads on to the log");
+    assert_eq!(
+        (end - start, stable),
+        ((LOG_LEN_MAX_DEFAULT - LOG_LEN_MAX_DEFAULT / 16) as u64, vec![]),
+        "no checkpoint leads on to the log"
+    );
     let left = bench.left();
     assert_eq!((left.log.start().0, left.log.end().0, left.stable.len()), (start, end, 0));
 }

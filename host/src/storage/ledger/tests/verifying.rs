@@ -6,11 +6,7 @@ use super::*;
 fn write_directory(path: &Path) -> u64 {
     let directory = Directory::hold(path, Durability::Os).unwrap();
     let (mut ledger, _) = LedgerFiles::open(directory, OWNER, 4 * SEGMENT_LEN_MIN).unwrap();
-    let mut last = 0;
-    while ledger.files.len() < 3 {
-        ledger.write(&records(last + 1..=last + 50), NOW);
-        last += 50;
-    }
+    let last = fill_three_files(&mut ledger);
     ledger.sync().unwrap();
     last
 }
