@@ -316,6 +316,7 @@ impl Reader<'_> {
             backoff: self.duration(table, "backoff_ms", PAUSE_MS, default.backoff),
             backoff_max: self.duration(table, "backoff_max_ms", PAUSE_MS, default.backoff_max),
             checkpoint_every,
+            ..default
         };
         if policy.backoff > policy.backoff_max {
             let entry = table.entry("backoff_ms").or_else(|| table.entry("backoff_max_ms"));

@@ -26,6 +26,8 @@ pub enum Record {
     Life(Incarnation),
     /// A certified checkpoint is kept.
     Checkpoint(Checkpoint, Certificate),
+    /// A checkpoint of this replica's own that nobody has certified, so that the next process need not execute a long log again.
+    Candidate(Checkpoint),
     /// The log begins after this place: neither orders up to there nor checkpoints from before it are needed any more. If the log does
     /// not reach as far, or begins later, it holds nothing else.
     Begin(SequenceNumber),
@@ -39,6 +41,7 @@ enum Encoded {
     Life(Incarnation),
     Checkpoint(Certificate, Vec<u8>),
     Begin(SequenceNumber),
+    Candidate(Certificate, Vec<u8>),
 }
 
 impl Record {
@@ -51,6 +54,7 @@ impl Record {
             Record::Checkpoint(checkpoint, certificate) => {
                 Encoded::Checkpoint(certificate.clone(), checkpoint.encode())
             }
+            Record::Candidate(checkpoint) => Encoded::Candidate(of_nobody(checkpoint), checkpoint.encode()),
             Record::Begin(after) => Encoded::Begin(*after),
         };
         wire::encode_state(&encoded)
@@ -64,13 +68,22 @@ impl Record {
             Encoded::Void(sequence) => Record::Void(sequence),
             Encoded::Life(incarnation) => Record::Life(incarnation),
             Encoded::Checkpoint(certificate, bytes) => {
-                let checkpoint = Checkpoint::decode(&bytes, &certificate)
-                    .map_err(|reason| format!("the checkpoint after #{}: {reason}", certificate.sequence))?;
-                Record::Checkpoint(checkpoint, certificate)
+                Record::Checkpoint(decode_checkpoint(&bytes, &certificate)?, certificate)
             }
+            Encoded::Candidate(certificate, bytes) => Record::Candidate(decode_checkpoint(&bytes, &certificate)?),
             Encoded::Begin(after) => Record::Begin(after),
         })
     }
+}
+
+/// A certificate without a vote: it names a candidate's place and digest, with which its bytes are compared.
+fn of_nobody(candidate: &Checkpoint) -> Certificate {
+    Certificate { sequence: candidate.sequence, digest: candidate.digest, voters: Vec::new() }
+}
+
+fn decode_checkpoint(bytes: &[u8], certificate: &Certificate) -> Result<Checkpoint, String> {
+    Checkpoint::decode(bytes, certificate)
+        .map_err(|reason| format!("the checkpoint after #{}: {reason}", certificate.sequence))
 }
 
 /// What all records amount to. Without any, it is what a manager begins with that has never lived.
@@ -82,6 +95,8 @@ pub struct Recovered {
     pub log: OrderLog,
     /// Certified checkpoints, the latest at the end; at most [`STABLE_LEN_MAX`].
     pub stable: VecDeque<(Checkpoint, Certificate)>,
+    /// A later checkpoint that nobody has certified, if there is one.
+    pub candidate: Option<Checkpoint>,
 }
 
 impl Recovered {
@@ -97,6 +112,8 @@ impl Recovered {
             }
             Record::Void(sequence) => {
                 self.log.void(sequence);
+                // It was taken when the request still counted.
+                self.candidate.take_if(|candidate| candidate.sequence >= sequence);
             }
             Record::Life(incarnation) => self.incarnation = self.incarnation.max(incarnation),
             Record::Checkpoint(checkpoint, certificate) => {
@@ -107,11 +124,13 @@ impl Recovered {
                     self.stable.pop_front();
                 }
             }
+            Record::Candidate(candidate) => self.candidate = Some(candidate),
             Record::Begin(after) => {
                 if (self.log.start()..=self.log.end()).contains(&after) {
                     self.log.truncate(after);
                 } else {
                     self.log.begin_after(after);
+                    self.candidate = None;
                 }
                 self.stable.retain(|(checkpoint, _)| checkpoint.sequence >= after);
             }
@@ -120,13 +139,15 @@ impl Recovered {
     }
 
     /// All records are there. Drops checkpoints that the log does not lead on from: those before its beginning, and one whose
-    /// [`Record::Begin`] is missing.
+    /// [`Record::Begin`] is missing; and a candidate that a certified one has overtaken.
     pub fn finish(&mut self) {
         let held = self.log.start()..=self.log.end();
         self.stable.retain(|(checkpoint, _)| held.contains(&checkpoint.sequence));
         while self.stable.len() > STABLE_LEN_MAX {
             self.stable.pop_front();
         }
+        let certified = self.stable.back().map(|(checkpoint, _)| checkpoint.sequence);
+        self.candidate.take_if(|own| !held.contains(&own.sequence) || certified >= Some(own.sequence));
     }
 }
 

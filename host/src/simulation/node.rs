@@ -114,7 +114,14 @@ impl Node {
             }
             NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, membership, now))),
             NodeId::ReplicaManager(replica) => {
-                let recovery = RecoveryPolicy { checkpoint_every, reinstantiations_max, ..RecoveryPolicy::default() };
+                // Between any two places that are voted on, so that a new process often begins with a checkpoint that nobody has certified.
+                let candidate_every = (checkpoint_every / 2).max(1);
+                let recovery = RecoveryPolicy {
+                    checkpoint_every,
+                    candidate_every,
+                    reinstantiations_max,
+                    ..RecoveryPolicy::default()
+                };
                 let modules = (0..=spares).map(|module| Digest::of_bytes(&[module as u8])).collect();
                 let config = ReplicaManagerConfig {
                     replica,

@@ -24,7 +24,7 @@ pub(super) struct Kind {
 /// Why a file's header is not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// Another version of this program wrote it, a later one, since there is none before.
+    /// A later version of this program wrote it.
     Newer(u8),
     /// It is whole, and of somebody else, in words.
     Foreign(String),
@@ -41,7 +41,7 @@ impl Kind {
         bytes
     }
 
-    /// Whether these bytes begin a file of this kind and version.
+    /// Whether these bytes begin a file of this kind, and of this version or an earlier one.
     pub(super) fn check_beginning(&self, bytes: &[u8]) -> Result<(), Unusable> {
         let beginning = bytes.first_chunk::<BEGINNING_LEN>().ok_or_else(|| Unusable::cut_off(bytes))?;
         let (named, named_checksum) = beginning.split_at(CHECKED_LEN);
@@ -49,7 +49,7 @@ impl Kind {
             return Err(Unusable::damaged("this is no file of dsms, or its beginning is damaged"));
         }
         let version = named[self.magic.len()];
-        if version == self.version { Ok(()) } else { Err(Unusable::Newer(version)) }
+        if version <= self.version { Ok(()) } else { Err(Unusable::Newer(version)) }
     }
 
     /// The name of the file of this number.

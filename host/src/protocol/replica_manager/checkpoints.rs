@@ -8,21 +8,43 @@ use crate::protocol::checkpoint::{Checkpoint, Verdict};
 use crate::protocol::event::{Cause, Event};
 use crate::protocol::id::{ReplicaId, SequenceNumber};
 use crate::protocol::limits::{CERTIFICATES_LEN_MAX, STABLE_LEN_MAX};
-use crate::protocol::message::{Certificate, Message};
+use crate::protocol::message::{Certificate, Command, Message, Order};
 use crate::protocol::recipients::Recipients;
 use crate::protocol::record::Record;
 use crate::protocol::time::Instant;
 
 impl ReplicaManager {
+    /// Whether the module is to export its state after this order. Where it is the export that fails, a void order must not ask for it again.
+    pub(super) fn is_checkpoint(&self, order: &Order) -> bool {
+        self.is_voted_on(order) || matches!(order.command, Command::Request(_)) && self.is_candidate_due(order.sequence)
+    }
+
+    /// Whether all replicas take a checkpoint after this order.
+    fn is_voted_on(&self, order: &Order) -> bool {
+        match order.command {
+            Command::Request(_) => order.sequence.0.is_multiple_of(self.config.recovery.checkpoint_every),
+            Command::Barrier => true,
+            Command::Void => false,
+        }
+    }
+
+    /// Whether a checkpoint at this place is to be written down although nobody has certified it.
+    fn is_candidate_due(&self, sequence: SequenceNumber) -> bool {
+        let every = self.config.recovery.candidate_every;
+        let certified = self.stable.back().map_or(0, |(stable, _)| stable.sequence.0);
+        sequence.0.is_multiple_of(every) && certified + every <= sequence.0
+    }
+
     /// The module has exported its state after this order, the last one executed.
-    pub(super) fn on_exported(
-        &mut self,
-        sequence: SequenceNumber,
-        state: Arc<MarketState>,
-        state_digest: Digest,
-        now: Instant,
-    ) {
+    pub(super) fn on_exported(&mut self, order: &Order, state: Arc<MarketState>, state_digest: Digest, now: Instant) {
+        let sequence = order.sequence;
         let checkpoint = Checkpoint::new(sequence, state, state_digest, &self.execution.tables);
+        if self.is_candidate_due(sequence) {
+            self.persist(Record::Candidate(checkpoint.clone()));
+        }
+        if !self.is_voted_on(order) {
+            return;
+        }
         let digest = checkpoint.digest;
         self.candidates.insert(sequence, checkpoint);
         while self.candidates.len() > CERTIFICATES_LEN_MAX {

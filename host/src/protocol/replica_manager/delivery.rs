@@ -33,6 +33,8 @@ pub(super) struct Execution {
     runs: VecDeque<usize>,
     /// The last run ends with a checkpoint, and nothing follows it until the checkpoint is there: so both tables stand at its place.
     awaits_checkpoint: bool,
+    /// Nobody has certified what it began with.
+    pub(super) began_uncertified: bool,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,7 @@ impl Execution {
             in_progress: VecDeque::new(),
             runs: VecDeque::new(),
             awaits_checkpoint: false,
+            began_uncertified: false,
         }
     }
 
@@ -302,17 +305,11 @@ impl ReplicaManager {
         let mut run = Vec::new();
         while run.len() < len_max && !self.execution.awaits_checkpoint {
             let Some(order) = self.log.order(self.execution.cursor.next()).copied() else { break };
-            let checkpoint_every = self.config.recovery.checkpoint_every;
             let execute = match order.command {
                 Command::Request(_) => self.execution.tables.admissions.admit(order.id, order.sequence),
                 Command::Barrier | Command::Void => false,
             };
-            // Where it is the export that fails, a void order must not ask for it again.
-            let checkpoint = match order.command {
-                Command::Request(_) => order.sequence.0.is_multiple_of(checkpoint_every),
-                Command::Barrier => true,
-                Command::Void => false,
-            };
+            let checkpoint = self.is_checkpoint(&order);
             let at_executor = execute || checkpoint;
             if at_executor {
                 run.push(Task { order, execute, checkpoint });
@@ -356,7 +353,7 @@ impl ReplicaManager {
         }
         if let Some((state, digest)) = checkpoint {
             self.execution.awaits_checkpoint = false;
-            self.on_exported(order.sequence, state, digest, now);
+            self.on_exported(&order, state, digest, now);
         }
     }
 

@@ -35,6 +35,9 @@ type Replied = (u64, Option<u64>);
 
 const EVERY: u64 = 10;
 
+/// Not a place that is voted on, where there is none for so long.
+const CANDIDATE_EVERY: u64 = 25;
+
 fn replica(number: u8) -> ReplicaId {
     ReplicaId::new(number).unwrap()
 }
@@ -77,7 +80,11 @@ impl Bench {
             modules: (0..modules_len).map(|module| Digest::of_bytes(&[module])).collect(),
             previous: None,
             suspicion: SuspicionPolicy::default(),
-            recovery: RecoveryPolicy { checkpoint_every: EVERY, ..RecoveryPolicy::default() },
+            recovery: RecoveryPolicy {
+                checkpoint_every: EVERY,
+                candidate_every: CANDIDATE_EVERY,
+                ..RecoveryPolicy::default()
+            },
             process: 1,
         };
         let now = Instant(1_000_000);

@@ -18,6 +18,7 @@ use crate::market::{
 };
 use crate::protocol::id::{Incarnation, ReplicaId, SequenceNumber};
 use crate::protocol::message::Command;
+use crate::protocol::record::Record;
 use crate::protocol::replica_manager::{Executed, StartFailure, Task};
 use crate::protocol::swap::SwapId;
 
@@ -58,6 +59,10 @@ pub struct Replica {
     struck: Vec<usize>,
     /// Whether a fault has made the present life differ from the others.
     is_tainted: bool,
+    /// Whether the state that it was last begun with was already different.
+    begins_tainted: bool,
+    /// Places of checkpoints that a life that differed has left on its disk, for a new process to begin with.
+    left_tainted: BTreeSet<SequenceNumber>,
     /// The last place at which a life that differed has said something.
     tainted_up_to: SequenceNumber,
 }
@@ -105,6 +110,8 @@ impl Replica {
             poisoned: BTreeMap::new(),
             struck: Vec::new(),
             is_tainted: false,
+            begins_tainted: false,
+            left_tainted: BTreeSet::new(),
             tainted_up_to: SequenceNumber(0),
         }
     }
@@ -117,12 +124,37 @@ impl Replica {
         let random = self.random.clone();
         let call_us = self.call_took.as_micros() as u64;
         let fresh = Replica::new(self.id, Arc::clone(&self.make), self.own_len - 1, call_us, 0);
+        let left_tainted = std::mem::take(&mut self.left_tainted);
+        // Until it is begun with something nobody knows, so the worst counts.
+        let is_tainted = !left_tainted.is_empty();
+        let tainted_up_to = self.tainted_up_to;
         // A module that fails at a request fails there in every process.
-        *self = Replica { job_number, poisoned, traps_at, random, tainted_up_to: self.tainted_up_to, ..fresh };
+        *self = Replica { job_number, poisoned, traps_at, random, is_tainted, left_tainted, tainted_up_to, ..fresh };
     }
 
-    /// Drops the instance and all that waits for it, and starts another.
-    pub fn begin(&mut self, incarnation: Incarnation, module: usize, state: Option<Arc<MarketState>>) {
+    /// The manager has written something down.
+    pub fn note_written(&mut self, record: &Record) {
+        match record {
+            Record::Candidate(left) if self.is_tainted => {
+                self.left_tainted.insert(left.sequence);
+            }
+            Record::Candidate(left) => {
+                self.left_tainted.remove(&left.sequence);
+            }
+            Record::Checkpoint(certified, _) => self.left_tainted = self.left_tainted.split_off(&certified.sequence),
+            _ => {}
+        }
+    }
+
+    /// Drops the instance and all that waits for it, and starts another. `left_at` is the place of the state, if nobody has certified it.
+    pub fn begin(
+        &mut self,
+        incarnation: Incarnation,
+        module: usize,
+        state: Option<Arc<MarketState>>,
+        left_at: Option<SequenceNumber>,
+    ) {
+        self.begins_tainted = left_at.is_some_and(|place| self.left_tainted.contains(&place));
         self.incarnation = incarnation;
         self.executor = Executor::starting(module, state);
     }
@@ -270,7 +302,7 @@ impl Replica {
     }
 
     fn start(&mut self, module: usize, state: Option<&MarketState>) -> Result<(), StartFailure> {
-        self.is_tainted = false;
+        self.is_tainted = self.begins_tainted;
         let mut instance = self.instantiate(module).map_err(StartFailure::Fault)?;
         if let Some(state) = state {
             if self.strike(|kind| kind == FaultKind::RefuseImport) {

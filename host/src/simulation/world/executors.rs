@@ -17,7 +17,9 @@ impl World {
                 let with = if state.is_some() { "with a checkpoint" } else { "empty" };
                 self.narrator.say_of(now, id, || format!("start module {module} {with}"));
                 self.laws.on_life_begun(replica);
-                self.replica_mut(replica).begin(incarnation, module, state);
+                let manager = self.nodes[&id].manager().expect("the node of a replica is its manager");
+                let left_at = manager.began_uncertified().then(|| manager.executed());
+                self.replica_mut(replica).begin(incarnation, module, state, left_at);
                 self.begin_jobs(replica);
             }
             Output::Execute(run) => {

@@ -122,6 +122,7 @@ impl World {
             match output {
                 Output::Persist(record) => {
                     let replica = id.replica().expect("only managers have disks");
+                    self.replica_mut(replica).note_written(&record);
                     self.disk_mut(replica).append(&record);
                 }
                 Output::Transmit(to, message) => self.transmit(id, to, message)?,

@@ -1,7 +1,7 @@
 //! Records in the files of a directory, one for each replica manager.
 //!
 //! Records are appended, as frames, to the last of some numbered files; a commit is one write and one wait for the disk. A new file
-//! begins with each checkpoint, and when one has grown long. A file knows what was before it, so it can be read without; it is deleted
+//! begins with each checkpoint, certified or not, and when one has grown long. A file knows what was before it, so it can be read without; it is deleted
 //! once the log begins after its orders, and so, after its checkpoints. What is in use at any time is two intervals between
 //! checkpoints and some part of a third one, with three checkpoints.
 //!
@@ -228,7 +228,8 @@ impl Storage for FileStorage {
             _ => None,
         };
         let (len, holds_any) = self.last_len();
-        if holds_any && (checkpoint.is_some() || len >= self.segment_len_max) {
+        let is_long = matches!(record, Record::Checkpoint(..) | Record::Candidate(_));
+        if holds_any && (is_long || len >= self.segment_len_max) {
             let next = Segment::new(self.last_number() + 1, self.extent);
             self.waiting.push(Part { begins: Some(next), bytes: next.header(self.owner) });
         }

@@ -15,8 +15,8 @@ use super::extent::Extent;
 use crate::protocol::id::{Incarnation, SequenceNumber};
 use crate::storage::numbered_file::{BEGINNING_LEN, Kind, Unusable, checksum, take};
 
-/// The files of a manager's records.
-pub(super) const KIND: Kind = Kind { magic: b"dsms log", version: 1, suffix: ".log" };
+/// The files of a manager's records. Those of version 1 are the same, without candidates.
+pub(super) const KIND: Kind = Kind { magic: b"dsms log", version: 2, suffix: ".log" };
 
 /// The bytes of a file before its first frame.
 pub(super) const HEADER_LEN: usize = 66;

@@ -152,6 +152,24 @@ fn of_version(version: u8) -> Vec<u8> {
 }
 
 #[test]
+fn files_of_the_version_before_are_read_and_written_on() {
+    let bench = Bench::new();
+    bench.write(&[order(1), checkpoint(1)]);
+    for name in ["00000001.log", "00000002.log"] {
+        let mut bytes = fs::read(bench.path(name)).unwrap();
+        bytes[..13].copy_from_slice(&of_version(1)[..13]);
+        let checked = segment::HEADER_LEN - 8;
+        let checksum = *blake3::hash(&bytes[..checked]).as_bytes().first_chunk::<8>().unwrap();
+        bytes[checked..checked + 8].copy_from_slice(&checksum);
+        fs::write(bench.path(name), bytes).unwrap();
+    }
+    bench.write(&[order(2), candidate(2)]);
+    assert_eq!(summary(&bench.open().1), summary(&amount(&[order(1), checkpoint(1), order(2), candidate(2)])));
+    let version_of = |number| fs::read(bench.path(&segment::file_name(number))).unwrap()[8];
+    assert_eq!([1, 2, 3].map(version_of), [1, 1, 2]);
+}
+
+#[test]
 fn files_of_a_later_version_of_another_cluster_or_replica_are_left_as_they_are() {
     let (bench, _, _) = small();
     let refused = |owner: Owner, words: &[&str]| {
@@ -166,8 +184,8 @@ fn files_of_a_later_version_of_another_cluster_or_replica_are_left_as_they_are()
     refused(Owner { replica: ReplicaId::new(1).unwrap(), ..owner() }, &["belongs to replica-2"]);
     // The first file is damaged, and even so nothing is set aside.
     fs::write(bench.path("00000001.log"), "damaged").unwrap();
-    fs::write(bench.path("00000002.log"), of_version(2)).unwrap();
-    refused(owner(), &["00000002.log", "later version of dsms (format 2, this one knows 1)"]);
+    fs::write(bench.path("00000002.log"), of_version(3)).unwrap();
+    refused(owner(), &["00000002.log", "later version of dsms (format 3, this one knows 2)"]);
 }
 
 proptest! {
