@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
+use super::here::CONFIG_FILE;
 use super::module::tell_of_compiling;
 use super::output::say;
 use crate::config::{ClusterConfig, ModuleSource};
@@ -86,6 +87,11 @@ async fn start_and_watch(args: UpArgs) -> anyhow::Result<ExitCode> {
     let mut config = match &args.config {
         Some(path) => ClusterConfig::load(path)?,
         None => {
+            if directory.join(CONFIG_FILE).exists() {
+                eprintln!(
+                    "dsms: {CONFIG_FILE} is here, and is not read unless it is named: dsms up --config {CONFIG_FILE}"
+                );
+            }
             let replicas_len = args.replicas.map(usize::from);
             let modules = modules(&args.module, args.mode, replicas_len)?;
             let spares: Vec<ModuleSource> = args.spare.iter().map(ModuleSource::named).collect();
