@@ -3,6 +3,7 @@
 use std::net::UdpSocket;
 use std::process::Stdio;
 
+use dsms::protocol::quorum::Tolerance;
 use rustix::process::Signal;
 
 use crate::harness::{Cluster, DEADLINE, Stopwatch, dsms, reference_wasm, wait_for_end};
@@ -52,6 +53,15 @@ fn when_dsms_up_is_killed_its_nodes_end_and_the_directory_can_be_used_again() {
     assert!(line.starts_with("dsms: ready"), "{line}");
     rustix::process::kill_process(rustix::process::Pid::from_child(&again), Signal::TERM).unwrap();
     assert!(again.wait().unwrap().success());
+}
+
+#[test]
+fn a_configuration_that_is_there_and_was_not_named_is_pointed_out() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("dsms.toml"), "[cluster]\nmode = \"crash\"\n").unwrap();
+    let cluster = Cluster::start_in(directory, &[]);
+    cluster.wait_for_log(&["dsms.toml is here", "dsms up --config dsms.toml"]);
+    assert_eq!(cluster.config().tolerance, Tolerance::BYZANTINE, "it is not read");
 }
 
 /// Runs `dsms up` where it must refuse; its exit code and words.

@@ -179,7 +179,11 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
         modules: (0..1 + draw.below(3)).map(|module| Digest::of_bytes(&[module as u8])).collect(),
         previous: None,
         suspicion: SuspicionPolicy::default(),
-        recovery: RecoveryPolicy { checkpoint_every: 1 + draw.below(9) as u64, ..RecoveryPolicy::default() },
+        recovery: RecoveryPolicy {
+            checkpoint_every: 1 + draw.below(9) as u64,
+            tentative_every: 1 + draw.below(9) as u64,
+            ..RecoveryPolicy::default()
+        },
         process: 1,
     };
     let now = Instant(1_000_000);

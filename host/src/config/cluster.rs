@@ -30,7 +30,17 @@ const SCHEMA: &[(&str, &[&str])] = &[
         "suspicion",
         &["deadline_start_ms", "deadline_floor_ms", "deadline_ceiling_ms", "silent_after_ms", "stuck_after_ms"],
     ),
-    ("recovery", &["reinstantiations_max", "probation_ms", "backoff_ms", "backoff_max_ms", "checkpoint_every"]),
+    (
+        "recovery",
+        &[
+            "reinstantiations_max",
+            "probation_ms",
+            "backoff_ms",
+            "backoff_max_ms",
+            "checkpoint_every",
+            "tentative_every",
+        ],
+    ),
     ("module_limits", &["fuel_per_call", "memory_bytes_max", "log_bytes_per_call_max"]),
     ("clients", super::clients::KEYS),
     ("ledger", super::ledger::KEYS),
@@ -51,6 +61,9 @@ const REINSTANTIATIONS: RangeInclusive<u64> = 0..=1_000_000;
 
 /// The longest log has room for the intervals that one has to hold.
 const CHECKPOINT_EVERY: RangeInclusive<u64> = 1..=(LOG_LEN_MAX / LOG_INTERVALS_LEN) as u64;
+
+/// As many as the longest log has are never reached.
+const TENTATIVE_EVERY: RangeInclusive<u64> = 1..=LOG_LEN_MAX as u64;
 
 /// Most spares of one replica; each is compiled at the start.
 const SPARES_LEN_MAX: usize = 8;
@@ -310,13 +323,14 @@ impl Reader<'_> {
         let reinstantiations_max =
             number("reinstantiations_max", REINSTANTIATIONS, u64::from(default.reinstantiations_max));
         let checkpoint_every = number("checkpoint_every", CHECKPOINT_EVERY, default.checkpoint_every);
+        let tentative_every = number("tentative_every", TENTATIVE_EVERY, default.tentative_every);
         let policy = RecoveryPolicy {
             reinstantiations_max: u32::try_from(reinstantiations_max).expect("the range is within"),
             probation: self.duration(table, "probation_ms", PAUSE_MS, default.probation),
             backoff: self.duration(table, "backoff_ms", PAUSE_MS, default.backoff),
             backoff_max: self.duration(table, "backoff_max_ms", PAUSE_MS, default.backoff_max),
             checkpoint_every,
-            ..default
+            tentative_every,
         };
         if policy.backoff > policy.backoff_max {
             let entry = table.entry("backoff_ms").or_else(|| table.entry("backoff_max_ms"));

@@ -77,6 +77,7 @@ impl ClusterConfig {
         line(format_args!("backoff_ms = {}", recovery.backoff.as_millis()));
         line(format_args!("backoff_max_ms = {}", recovery.backoff_max.as_millis()));
         line(format_args!("checkpoint_every = {}", recovery.checkpoint_every));
+        line(format_args!("tentative_every = {}", recovery.tentative_every));
         line(format_args!("\n[module_limits]"));
         line(format_args!("fuel_per_call = {}", module_limits.fuel_per_call));
         line(format_args!("memory_bytes_max = {}", module_limits.memory_bytes_max));
@@ -195,6 +196,7 @@ mod tests {
                     config.replicas.iter().rev().map(|replica| replica.module.clone()).collect();
                 config.suspicion.stuck_after = Duration::from_millis(timeout_ms);
                 config.recovery.checkpoint_every = timeout_ms.min(50_000);
+                config.recovery.tentative_every = timeout_ms;
                 config.clients.connections_max = 1 + usize::from(port) % 512;
                 config.clients.in_flight_max = 1 + usize::from(port) % 1000;
                 config.clients.idle_timeout = Duration::from_millis(1000 + timeout_ms);
@@ -295,6 +297,7 @@ probation_ms = 10000
 backoff_ms = 100
 backoff_max_ms = 5000
 checkpoint_every = 10000
+tentative_every = 131072
 
 [module_limits]
 fuel_per_call = 6

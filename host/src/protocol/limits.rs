@@ -88,9 +88,9 @@ pub const LOG_LEN_MAX_DEFAULT: usize = 262_144;
 /// Most orders in a log however rare checkpoints are: some 320 MiB.
 pub const LOG_LEN_MAX: usize = 4_194_304;
 
-/// Where nothing was certified for so many orders, a manager writes down a checkpoint that nobody has certified, and again after as many
-/// more: its next process then executes so many again at most, in a second or so, however long the log is.
-pub const CANDIDATE_EVERY: u64 = 131_072;
+/// Where nothing was certified for so many orders, a manager writes down a tentative checkpoint, and again after as many more: its
+/// next process then executes so many again at most, in a second or so, however long the log is.
+pub const TENTATIVE_EVERY: u64 = 131_072;
 
 /// A log has room for so many intervals between checkpoints: three, and what is ordered while the last one is certified.
 pub const LOG_INTERVALS_LEN: usize = 4;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{CANDIDATE_EVERY, LOG_INTERVALS_LEN, LOG_LEN_MAX, LOG_LEN_MAX_DEFAULT, PROGRESS_INTERVAL};
+use super::limits::{LOG_INTERVALS_LEN, LOG_LEN_MAX, LOG_LEN_MAX_DEFAULT, PROGRESS_INTERVAL, TENTATIVE_EVERY};
 
 /// When silence becomes a suspicion, and when a suspicion becomes a vote that a replica has crashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,8 @@ pub struct RecoveryPolicy {
     pub backoff_max: Duration,
     /// A checkpoint is taken after every so many orders.
     pub checkpoint_every: u64,
-    /// A checkpoint that nobody has certified is written down after every so many orders for which none was certified.
-    pub candidate_every: u64,
+    /// A tentative checkpoint is written down after every so many orders for which none was certified.
+    pub tentative_every: u64,
 }
 
 impl RecoveryPolicy {
@@ -69,7 +69,7 @@ impl Default for RecoveryPolicy {
             backoff: Duration::from_millis(100),
             backoff_max: Duration::from_secs(5),
             checkpoint_every: 10_000,
-            candidate_every: CANDIDATE_EVERY,
+            tentative_every: TENTATIVE_EVERY,
         }
     }
 }

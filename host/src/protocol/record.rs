@@ -26,8 +26,8 @@ pub enum Record {
     Life(Incarnation),
     /// A certified checkpoint is kept.
     Checkpoint(Checkpoint, Certificate),
-    /// A checkpoint of this replica's own that nobody has certified, so that the next process need not execute a long log again.
-    Candidate(Checkpoint),
+    /// A tentative checkpoint, one of this replica's own that nobody has certified: the next process need not execute a long log again.
+    Tentative(Checkpoint),
     /// The log begins after this place: neither orders up to there nor checkpoints from before it are needed any more. If the log does
     /// not reach as far, or begins later, it holds nothing else.
     Begin(SequenceNumber),
@@ -41,7 +41,7 @@ enum Encoded {
     Life(Incarnation),
     Checkpoint(Certificate, Vec<u8>),
     Begin(SequenceNumber),
-    Candidate(Certificate, Vec<u8>),
+    Tentative(Certificate, Vec<u8>),
 }
 
 impl Record {
@@ -54,7 +54,7 @@ impl Record {
             Record::Checkpoint(checkpoint, certificate) => {
                 Encoded::Checkpoint(certificate.clone(), checkpoint.encode())
             }
-            Record::Candidate(checkpoint) => Encoded::Candidate(of_nobody(checkpoint), checkpoint.encode()),
+            Record::Tentative(checkpoint) => Encoded::Tentative(of_nobody(checkpoint), checkpoint.encode()),
             Record::Begin(after) => Encoded::Begin(*after),
         };
         wire::encode_state(&encoded)
@@ -70,15 +70,15 @@ impl Record {
             Encoded::Checkpoint(certificate, bytes) => {
                 Record::Checkpoint(decode_checkpoint(&bytes, &certificate)?, certificate)
             }
-            Encoded::Candidate(certificate, bytes) => Record::Candidate(decode_checkpoint(&bytes, &certificate)?),
+            Encoded::Tentative(certificate, bytes) => Record::Tentative(decode_checkpoint(&bytes, &certificate)?),
             Encoded::Begin(after) => Record::Begin(after),
         })
     }
 }
 
-/// A certificate without a vote: it names a candidate's place and digest, with which its bytes are compared.
-fn of_nobody(candidate: &Checkpoint) -> Certificate {
-    Certificate { sequence: candidate.sequence, digest: candidate.digest, voters: Vec::new() }
+/// A certificate without a vote: it names a tentative checkpoint's place and digest, with which its bytes are compared.
+fn of_nobody(tentative: &Checkpoint) -> Certificate {
+    Certificate { sequence: tentative.sequence, digest: tentative.digest, voters: Vec::new() }
 }
 
 fn decode_checkpoint(bytes: &[u8], certificate: &Certificate) -> Result<Checkpoint, String> {
@@ -95,8 +95,8 @@ pub struct Recovered {
     pub log: OrderLog,
     /// Certified checkpoints, the latest at the end; at most [`STABLE_LEN_MAX`].
     pub stable: VecDeque<(Checkpoint, Certificate)>,
-    /// A later checkpoint that nobody has certified, if there is one.
-    pub candidate: Option<Checkpoint>,
+    /// A later checkpoint, which nobody has certified, if there is one.
+    pub tentative: Option<Checkpoint>,
 }
 
 impl Recovered {
@@ -113,7 +113,7 @@ impl Recovered {
             Record::Void(sequence) => {
                 self.log.void(sequence);
                 // It was taken when the request still counted.
-                self.candidate.take_if(|candidate| candidate.sequence >= sequence);
+                self.tentative.take_if(|tentative| tentative.sequence >= sequence);
             }
             Record::Life(incarnation) => self.incarnation = self.incarnation.max(incarnation),
             Record::Checkpoint(checkpoint, certificate) => {
@@ -124,13 +124,13 @@ impl Recovered {
                     self.stable.pop_front();
                 }
             }
-            Record::Candidate(candidate) => self.candidate = Some(candidate),
+            Record::Tentative(tentative) => self.tentative = Some(tentative),
             Record::Begin(after) => {
                 if (self.log.start()..=self.log.end()).contains(&after) {
                     self.log.truncate(after);
                 } else {
                     self.log.begin_after(after);
-                    self.candidate = None;
+                    self.tentative = None;
                 }
                 self.stable.retain(|(checkpoint, _)| checkpoint.sequence >= after);
             }
@@ -139,7 +139,7 @@ impl Recovered {
     }
 
     /// All records are there. Drops checkpoints that the log does not lead on from: those before its beginning, and one whose
-    /// [`Record::Begin`] is missing; and a candidate that a certified one has overtaken.
+    /// [`Record::Begin`] is missing; and a tentative one that a certified one has overtaken.
     pub fn finish(&mut self) {
         let held = self.log.start()..=self.log.end();
         self.stable.retain(|(checkpoint, _)| held.contains(&checkpoint.sequence));
@@ -147,7 +147,7 @@ impl Recovered {
             self.stable.pop_front();
         }
         let certified = self.stable.back().map(|(checkpoint, _)| checkpoint.sequence);
-        self.candidate.take_if(|own| !held.contains(&own.sequence) || certified >= Some(own.sequence));
+        self.tentative.take_if(|own| !held.contains(&own.sequence) || certified >= Some(own.sequence));
     }
 }
 

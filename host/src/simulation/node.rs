@@ -114,11 +114,11 @@ impl Node {
             }
             NodeId::Sequencer => Core::Sequencer(Box::new(Sequencer::new(process, membership, now))),
             NodeId::ReplicaManager(replica) => {
-                // Between any two places that are voted on, so that a new process often begins with a checkpoint that nobody has certified.
-                let candidate_every = (checkpoint_every / 2).max(1);
+                // Between any two places that are voted on, so that a new process often begins with a tentative one.
+                let tentative_every = (checkpoint_every / 2).max(1);
                 let recovery = RecoveryPolicy {
                     checkpoint_every,
-                    candidate_every,
+                    tentative_every,
                     reinstantiations_max,
                     ..RecoveryPolicy::default()
                 };

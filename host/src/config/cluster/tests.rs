@@ -66,6 +66,7 @@ fn every_value_of_a_file_is_taken() {
         backoff_ms = 7
         backoff_max_ms = 8
         checkpoint_every = 9
+        tentative_every = 10
         [module_limits]
         fuel_per_call = 0x10
         memory_bytes_max = 65536
@@ -102,7 +103,7 @@ fn every_value_of_a_file_is_taken() {
             backoff: Duration::from_millis(7),
             backoff_max: Duration::from_millis(8),
             checkpoint_every: 9,
-            ..RecoveryPolicy::default()
+            tentative_every: 10,
         },
         module_limits: ModuleLimits { fuel_per_call: 16, memory_bytes_max: 65536, log_bytes_per_call_max: 1 },
         clients: ClientsConfig::default(),

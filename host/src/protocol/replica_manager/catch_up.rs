@@ -281,7 +281,7 @@ impl ReplicaManager {
         let begins_anew = self.log.end() < sequence || self.log.start() > sequence;
         if begins_anew {
             self.stable.clear();
-            self.left = None;
+            self.tentative = None;
             self.log.begin_after(sequence);
             self.hold_back.forget(sequence);
         }

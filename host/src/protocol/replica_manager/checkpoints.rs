@@ -16,7 +16,7 @@ use crate::protocol::time::Instant;
 impl ReplicaManager {
     /// Whether the module is to export its state after this order. Where it is the export that fails, a void order must not ask for it again.
     pub(super) fn is_checkpoint(&self, order: &Order) -> bool {
-        self.is_voted_on(order) || matches!(order.command, Command::Request(_)) && self.is_candidate_due(order.sequence)
+        self.is_voted_on(order) || matches!(order.command, Command::Request(_)) && self.is_tentative_due(order.sequence)
     }
 
     /// Whether all replicas take a checkpoint after this order.
@@ -28,9 +28,9 @@ impl ReplicaManager {
         }
     }
 
-    /// Whether a checkpoint at this place is to be written down although nobody has certified it.
-    fn is_candidate_due(&self, sequence: SequenceNumber) -> bool {
-        let every = self.config.recovery.candidate_every;
+    /// Whether a tentative checkpoint is to be written down at this place.
+    fn is_tentative_due(&self, sequence: SequenceNumber) -> bool {
+        let every = self.config.recovery.tentative_every;
         let certified = self.stable.back().map_or(0, |(stable, _)| stable.sequence.0);
         sequence.0.is_multiple_of(every) && certified + every <= sequence.0
     }
@@ -39,8 +39,8 @@ impl ReplicaManager {
     pub(super) fn on_exported(&mut self, order: &Order, state: Arc<MarketState>, state_digest: Digest, now: Instant) {
         let sequence = order.sequence;
         let checkpoint = Checkpoint::new(sequence, state, state_digest, &self.execution.tables);
-        if self.is_candidate_due(sequence) {
-            self.persist(Record::Candidate(checkpoint.clone()));
+        if self.is_tentative_due(sequence) {
+            self.persist(Record::Tentative(checkpoint.clone()));
         }
         if !self.is_voted_on(order) {
             return;

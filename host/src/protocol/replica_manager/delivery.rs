@@ -33,7 +33,7 @@ pub(super) struct Execution {
     runs: VecDeque<usize>,
     /// The last run ends with a checkpoint, and nothing follows it until the checkpoint is there: so both tables stand at its place.
     awaits_checkpoint: bool,
-    /// Nobody has certified what it began with.
+    /// It began with a tentative checkpoint.
     pub(super) began_uncertified: bool,
 }
 

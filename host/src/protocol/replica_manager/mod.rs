@@ -92,8 +92,8 @@ pub struct ReplicaManager {
     certifier: Certifier,
     /// Certified checkpoints, the latest at the end; at most [`STABLE_LEN_MAX`](super::limits::STABLE_LEN_MAX).
     stable: VecDeque<(Checkpoint, Certificate)>,
-    /// The checkpoint that an earlier process has left without a certificate, until a life begins.
-    left: Option<Checkpoint>,
+    /// The tentative checkpoint that an earlier process has left, until a life begins.
+    tentative: Option<Checkpoint>,
     /// Checkpoints of this life that are not certified yet.
     candidates: BTreeMap<SequenceNumber, Checkpoint>,
     /// The recovered replica has been compared with the others at no checkpoint yet.
@@ -224,7 +224,7 @@ impl ReplicaManager {
     pub fn new(config: ReplicaManagerConfig, recovered: Recovered, now: Instant) -> ReplicaManager {
         let ReplicaManagerConfig { replica, membership, tolerance, previous, suspicion, recovery, .. } = config;
         let replicas_len = membership.replicas_len;
-        let Recovered { incarnation, log, stable, candidate } = recovered;
+        let Recovered { incarnation, log, stable, tentative } = recovered;
         let ladder = Ladder::new(recovery, config.modules.len());
         // Replicas reply in order, and a front end gives up no request before those that were ordered earlier. So of an order this far back, it
         // has concluded or given up what it asked.
@@ -241,7 +241,7 @@ impl ReplicaManager {
             execution: Execution::after(SequenceNumber(0), ClientTables::default(), replied),
             certifier: Certifier::new(tolerance.quorum(), replicas_len),
             stable,
-            left: candidate,
+            tentative,
             candidates: BTreeMap::new(),
             is_unverified: false,
             ask_again_at: now,
@@ -357,7 +357,7 @@ impl ReplicaManager {
         self.execution.executed
     }
 
-    /// Whether its present life began with a checkpoint that only an earlier process of its own vouches for.
+    /// Whether its present life began with a tentative checkpoint, for which only an earlier process of its own vouches.
     pub fn began_uncertified(&self) -> bool {
         self.execution.began_uncertified
     }

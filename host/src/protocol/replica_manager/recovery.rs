@@ -299,24 +299,24 @@ impl ReplicaManager {
         let log_start = self.log.start();
         let is_usable = |checkpoint: &Checkpoint| checkpoint.sequence >= not_before.max(log_start);
         let base = self.stable.iter().rev().map(|(checkpoint, _)| checkpoint).find(|base| is_usable(base)).cloned();
-        // What an earlier process has left is begun with once, and where nothing later is certified. Whether the others have the same is
-        // found out as soon as the replica votes.
+        // A tentative checkpoint is begun with once, by the process that finds it, and where nothing later is certified. Whether the
+        // others have the same is found out as soon as the replica votes.
         let certified = base.as_ref().map(|base| base.sequence);
-        let has_left = self.left.as_ref().is_some_and(|left| is_usable(left) && Some(left.sequence) > certified);
+        let is_tentative = self.tentative.as_ref().is_some_and(|it| is_usable(it) && Some(it.sequence) > certified);
         let from_the_beginning = not_before == SequenceNumber(0) && log_start == SequenceNumber(0);
         if self.has_gap() {
             // What is missing may be more than the others hold in their logs, so this comes before the choice of a checkpoint.
             return self.fetch_log(now);
         }
-        if base.is_none() && !from_the_beginning && !has_left {
+        if base.is_none() && !from_the_beginning && !is_tentative {
             return self.fetch_checkpoint(not_before, now);
         }
-        let (sequence, state, tables) = match self.left.take().filter(|_| has_left).or(base) {
+        let (sequence, state, tables) = match self.tentative.take().filter(|_| is_tentative).or(base) {
             Some(base) => (base.sequence, Some(base.state.clone()), base.tables()),
             None => (SequenceNumber(0), None, ClientTables::default()),
         };
         self.execution = Execution::after(sequence, tables, self.execution.replied);
-        self.execution.began_uncertified = has_left;
+        self.execution.began_uncertified = is_tentative;
         let Restoring(recovery) = &mut self.life else { unreachable!("it was matched above") };
         recovery.is_starting = true;
         recovery.checkpoint = sequence;
@@ -390,7 +390,7 @@ impl ReplicaManager {
             return;
         }
         self.persist(Record::Void(sequence));
-        self.left.take_if(|left| left.sequence >= sequence);
+        self.tentative.take_if(|tentative| tentative.sequence >= sequence);
         self.on_void_of_shadow(sequence, now);
         let has_begun = match &self.life {
             Restoring(recovery) => recovery.is_starting,

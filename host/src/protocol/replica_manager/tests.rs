@@ -36,7 +36,7 @@ type Replied = (u64, Option<u64>);
 const EVERY: u64 = 10;
 
 /// Not a place that is voted on, where there is none for so long.
-const CANDIDATE_EVERY: u64 = 25;
+const TENTATIVE_EVERY: u64 = 25;
 
 fn replica(number: u8) -> ReplicaId {
     ReplicaId::new(number).unwrap()
@@ -82,7 +82,7 @@ impl Bench {
             suspicion: SuspicionPolicy::default(),
             recovery: RecoveryPolicy {
                 checkpoint_every: EVERY,
-                candidate_every: CANDIDATE_EVERY,
+                tentative_every: TENTATIVE_EVERY,
                 ..RecoveryPolicy::default()
             },
             process: 1,

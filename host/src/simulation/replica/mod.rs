@@ -135,10 +135,10 @@ impl Replica {
     /// The manager has written something down.
     pub fn note_written(&mut self, record: &Record) {
         match record {
-            Record::Candidate(left) if self.is_tainted => {
+            Record::Tentative(left) if self.is_tainted => {
                 self.left_tainted.insert(left.sequence);
             }
-            Record::Candidate(left) => {
+            Record::Tentative(left) => {
                 self.left_tainted.remove(&left.sequence);
             }
             Record::Checkpoint(certified, _) => self.left_tainted = self.left_tainted.split_off(&certified.sequence),

@@ -21,7 +21,7 @@ impl Extent {
             Record::Life(incarnation) => self.incarnation = self.incarnation.max(*incarnation),
             Record::Begin(after) if self.holds(*after) => self.start = *after,
             Record::Begin(after) => (self.start, self.end) = (*after, *after),
-            Record::Void(_) | Record::Checkpoint(..) | Record::Candidate(_) => {}
+            Record::Void(_) | Record::Checkpoint(..) | Record::Tentative(_) => {}
         }
     }
 

@@ -228,7 +228,7 @@ impl Storage for FileStorage {
             _ => None,
         };
         let (len, holds_any) = self.last_len();
-        let is_long = matches!(record, Record::Checkpoint(..) | Record::Candidate(_));
+        let is_long = matches!(record, Record::Checkpoint(..) | Record::Tentative(_));
         if holds_any && (is_long || len >= self.segment_len_max) {
             let next = Segment::new(self.last_number() + 1, self.extent);
             self.waiting.push(Part { begins: Some(next), bytes: next.header(self.owner) });

@@ -15,7 +15,7 @@ use super::extent::Extent;
 use crate::protocol::id::{Incarnation, SequenceNumber};
 use crate::storage::numbered_file::{BEGINNING_LEN, Kind, Unusable, checksum, take};
 
-/// The files of a manager's records. Those of version 1 are the same, without candidates.
+/// The files of a manager's records. Those of version 1 are the same, without tentative checkpoints.
 pub(super) const KIND: Kind = Kind { magic: b"dsms log", version: 2, suffix: ".log" };
 
 /// The bytes of a file before its first frame.

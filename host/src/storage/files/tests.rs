@@ -36,9 +36,9 @@ fn checkpoint(sequence: u64) -> Record {
     Record::Checkpoint(checkpoint, certificate)
 }
 
-fn candidate(sequence: u64) -> Record {
+fn tentative(sequence: u64) -> Record {
     let Record::Checkpoint(checkpoint, _) = checkpoint(sequence) else { unreachable!("it is one") };
-    Record::Candidate(checkpoint)
+    Record::Tentative(checkpoint)
 }
 
 fn begin(after: u64) -> Record {
@@ -95,10 +95,10 @@ impl Bench {
 
 /// What records amount to, to be compared. The last of the checkpoints may be one that is not certified.
 fn summary(recovered: &Recovered) -> (Incarnation, u64, u64, Vec<Order>, Vec<u64>) {
-    let Recovered { incarnation, log, stable, candidate } = recovered;
+    let Recovered { incarnation, log, stable, tentative } = recovered;
     let orders = (log.start().0 + 1..=log.end().0).map(|sequence| *log.order(SequenceNumber(sequence)).unwrap());
     let stable = stable.iter().map(|(checkpoint, _)| checkpoint);
-    let stable = stable.chain(candidate).map(|checkpoint| checkpoint.sequence.0).collect();
+    let stable = stable.chain(tentative).map(|checkpoint| checkpoint.sequence.0).collect();
     (*incarnation, log.start().0, log.end().0, orders.collect(), stable)
 }
 
@@ -269,7 +269,7 @@ enum Step {
     /// So many orders back, and one before that.
     Checkpoint(u64),
     /// So many orders back, without a certificate.
-    Candidate(u64),
+    Tentative(u64),
     /// So many orders ahead, as fetched from another manager.
     Adopt(u64),
     Commit,
@@ -283,7 +283,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..30u64).prop_map(Step::Void),
         1 => Just(Step::Life),
         4 => (0..8u64).prop_map(Step::Checkpoint),
-        1 => (0..8u64).prop_map(Step::Candidate),
+        1 => (0..8u64).prop_map(Step::Tentative),
         1 => (1..40u64).prop_map(Step::Adopt),
         4 => Just(Step::Commit),
         2 => Just(Step::Reopen),
@@ -306,9 +306,9 @@ fn records_of(step: &Step, before: &[Record]) -> Vec<Record> {
             }
             std::iter::once(checkpoint(sequence)).chain(latest.map(begin)).collect()
         }
-        Step::Candidate(back) if end.saturating_sub(back) > start => vec![candidate(end - back)],
+        Step::Tentative(back) if end.saturating_sub(back) > start => vec![tentative(end - back)],
         Step::Adopt(ahead) => vec![checkpoint(end + ahead), begin(end + ahead)],
-        Step::Void(_) | Step::Candidate(_) | Step::Commit | Step::Reopen => Vec::new(),
+        Step::Void(_) | Step::Tentative(_) | Step::Commit | Step::Reopen => Vec::new(),
     }
 }
 

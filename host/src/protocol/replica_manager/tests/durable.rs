@@ -242,11 +242,11 @@ fn uncertified_up_to(last: u64) -> Bench {
     bench
 }
 
-fn candidate(recovered: &Recovered) -> Option<u64> {
-    recovered.candidate.as_ref().map(|candidate| candidate.sequence.0)
+fn tentative(recovered: &Recovered) -> Option<u64> {
+    recovered.tentative.as_ref().map(|tentative| tentative.sequence.0)
 }
 
-const LAST: u64 = CANDIDATE_EVERY + 2;
+const LAST: u64 = TENTATIVE_EVERY + 2;
 
 #[test]
 fn a_new_process_begins_with_the_checkpoint_that_the_last_one_has_left_uncertified() {
@@ -255,7 +255,7 @@ fn a_new_process_begins_with_the_checkpoint_that_the_last_one_has_left_uncertifi
         let is_it = |(_, message): &(Recipients, Message)| matches!(message, Message::CheckpointVote { sequence: at, .. } if at.0 == sequence);
         bench.sent.iter().any(is_it)
     };
-    assert_eq!((voted_on(2 * EVERY), voted_on(CANDIDATE_EVERY)), (true, false));
+    assert_eq!((voted_on(2 * EVERY), voted_on(TENTATIVE_EVERY)), (true, false));
     let mut bench = bench.reborn();
     bench.joined(1, LAST);
     assert_eq!(bench.starts, [(Incarnation(2), 0, true)]);
@@ -280,28 +280,28 @@ fn the_life_after_the_one_that_began_uncertified_begins_with_what_is_certified()
 fn where_something_is_certified_nothing_is_left_uncertified() {
     let mut bench = Bench::voting(1);
     bench.certify(EVERY);
-    bench.deliver_up_to(2 * CANDIDATE_EVERY - 1);
+    bench.deliver_up_to(2 * TENTATIVE_EVERY - 1);
     bench.execute_all();
-    assert_eq!(candidate(&bench.left()), None, "the certified one is near");
-    bench.deliver_up_to(2 * CANDIDATE_EVERY);
+    assert_eq!(tentative(&bench.left()), None, "the certified one is near");
+    bench.deliver_up_to(2 * TENTATIVE_EVERY);
     bench.execute_all();
-    assert_eq!(candidate(&bench.left()), Some(2 * CANDIDATE_EVERY));
+    assert_eq!(tentative(&bench.left()), Some(2 * TENTATIVE_EVERY));
     bench.certify(6 * EVERY);
-    assert_eq!(candidate(&bench.left()), None, "a certified one is later");
+    assert_eq!(tentative(&bench.left()), None, "a certified one is later");
 }
 
 #[test]
 fn a_checkpoint_that_counts_a_request_that_became_void_is_not_begun_with() {
     let mut bench = uncertified_up_to(LAST);
-    bench.void(CANDIDATE_EVERY);
-    assert_eq!(candidate(&bench.left()), None);
+    bench.void(TENTATIVE_EVERY);
+    assert_eq!(tentative(&bench.left()), None);
     // It is told only after the next process has begun.
     for has_started in [false, true] {
         let mut bench = uncertified_up_to(LAST).reborn();
         if has_started {
             bench.joined(1, LAST);
         }
-        bench.void(CANDIDATE_EVERY - 1);
+        bench.void(TENTATIVE_EVERY - 1);
         if !has_started {
             bench.joined(1, LAST);
         }

@@ -163,8 +163,8 @@ fn files_of_the_version_before_are_read_and_written_on() {
         bytes[checked..checked + 8].copy_from_slice(&checksum);
         fs::write(bench.path(name), bytes).unwrap();
     }
-    bench.write(&[order(2), candidate(2)]);
-    assert_eq!(summary(&bench.open().1), summary(&amount(&[order(1), checkpoint(1), order(2), candidate(2)])));
+    bench.write(&[order(2), tentative(2)]);
+    assert_eq!(summary(&bench.open().1), summary(&amount(&[order(1), checkpoint(1), order(2), tentative(2)])));
     let version_of = |number| fs::read(bench.path(&segment::file_name(number))).unwrap()[8];
     assert_eq!([1, 2, 3].map(version_of), [1, 1, 2]);
 }
