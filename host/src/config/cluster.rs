@@ -62,8 +62,8 @@ const REINSTANTIATIONS: RangeInclusive<u64> = 0..=1_000_000;
 /// The longest log has room for the intervals that one has to hold.
 const CHECKPOINT_EVERY: RangeInclusive<u64> = 1..=(LOG_LEN_MAX / LOG_INTERVALS_LEN) as u64;
 
-/// As many as the longest log has are never reached.
-const TENTATIVE_EVERY: RangeInclusive<u64> = 1..=LOG_LEN_MAX as u64;
+/// Zero means never.
+const TENTATIVE_EVERY: RangeInclusive<u64> = 0..=LOG_LEN_MAX as u64;
 
 /// Most spares of one replica; each is compiled at the start.
 const SPARES_LEN_MAX: usize = 8;

@@ -88,8 +88,8 @@ pub const LOG_LEN_MAX_DEFAULT: usize = 262_144;
 /// Most orders in a log however rare checkpoints are: some 320 MiB.
 pub const LOG_LEN_MAX: usize = 4_194_304;
 
-/// Where nothing was certified for so many orders, a manager writes down a tentative checkpoint, and again after as many more: its
-/// next process then executes so many again at most, in a second or so, however long the log is.
+/// After so many orders of which none was voted on, a manager writes down a tentative checkpoint, unless its operator chose another
+/// number: its next process then executes about so many again, in a second or so, however rare checkpoints are.
 pub const TENTATIVE_EVERY: u64 = 131_072;
 
 /// A log has room for so many intervals between checkpoints: three, and what is ordered while the last one is certified.

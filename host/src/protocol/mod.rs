@@ -42,5 +42,6 @@ pub mod sequencer;
 pub mod sessions;
 pub mod strikes;
 pub mod swap;
+pub mod tentative;
 pub mod time;
 pub mod wire;

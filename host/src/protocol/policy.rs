@@ -49,7 +49,7 @@ pub struct RecoveryPolicy {
     pub backoff_max: Duration,
     /// A checkpoint is taken after every so many orders.
     pub checkpoint_every: u64,
-    /// A tentative checkpoint is written down after every so many orders for which none was certified.
+    /// A tentative checkpoint is written down after every so many orders of which none was voted on; never if it is 0.
     pub tentative_every: u64,
 }
 

@@ -13,6 +13,7 @@ use super::id::{Incarnation, SequenceNumber};
 use super::limits::STABLE_LEN_MAX;
 use super::message::{Certificate, Order};
 use super::order_log::OrderLog;
+use super::tentative::Tentative;
 use super::wire;
 
 /// A change of what a manager must not forget.
@@ -26,8 +27,8 @@ pub enum Record {
     Life(Incarnation),
     /// A certified checkpoint is kept.
     Checkpoint(Checkpoint, Certificate),
-    /// A tentative checkpoint, one of this replica's own that nobody has certified: the next process need not execute a long log again.
-    Tentative(Checkpoint),
+    /// A tentative checkpoint of the present life. It is good for the next process, which begins another life, and for no later one.
+    Tentative(Tentative),
     /// The log begins after this place: neither orders up to there nor checkpoints from before it are needed any more. If the log does
     /// not reach as far, or begins later, it holds nothing else.
     Begin(SequenceNumber),
@@ -41,7 +42,7 @@ enum Encoded {
     Life(Incarnation),
     Checkpoint(Certificate, Vec<u8>),
     Begin(SequenceNumber),
-    Tentative(Certificate, Vec<u8>),
+    Tentative(Tentative),
 }
 
 impl Record {
@@ -54,7 +55,7 @@ impl Record {
             Record::Checkpoint(checkpoint, certificate) => {
                 Encoded::Checkpoint(certificate.clone(), checkpoint.encode())
             }
-            Record::Tentative(checkpoint) => Encoded::Tentative(of_nobody(checkpoint), checkpoint.encode()),
+            Record::Tentative(tentative) => Encoded::Tentative(tentative.clone()),
             Record::Begin(after) => Encoded::Begin(*after),
         };
         wire::encode_state(&encoded)
@@ -68,22 +69,14 @@ impl Record {
             Encoded::Void(sequence) => Record::Void(sequence),
             Encoded::Life(incarnation) => Record::Life(incarnation),
             Encoded::Checkpoint(certificate, bytes) => {
-                Record::Checkpoint(decode_checkpoint(&bytes, &certificate)?, certificate)
+                let checkpoint = Checkpoint::decode(&bytes, &certificate)
+                    .map_err(|reason| format!("the checkpoint after #{}: {reason}", certificate.sequence))?;
+                Record::Checkpoint(checkpoint, certificate)
             }
-            Encoded::Tentative(certificate, bytes) => Record::Tentative(decode_checkpoint(&bytes, &certificate)?),
+            Encoded::Tentative(tentative) => Record::Tentative(tentative),
             Encoded::Begin(after) => Record::Begin(after),
         })
     }
-}
-
-/// A certificate without a vote: it names a tentative checkpoint's place and digest, with which its bytes are compared.
-fn of_nobody(tentative: &Checkpoint) -> Certificate {
-    Certificate { sequence: tentative.sequence, digest: tentative.digest, voters: Vec::new() }
-}
-
-fn decode_checkpoint(bytes: &[u8], certificate: &Certificate) -> Result<Checkpoint, String> {
-    Checkpoint::decode(bytes, certificate)
-        .map_err(|reason| format!("the checkpoint after #{}: {reason}", certificate.sequence))
 }
 
 /// What all records amount to. Without any, it is what a manager begins with that has never lived.
@@ -95,8 +88,8 @@ pub struct Recovered {
     pub log: OrderLog,
     /// Certified checkpoints, the latest at the end; at most [`STABLE_LEN_MAX`].
     pub stable: VecDeque<(Checkpoint, Certificate)>,
-    /// A later checkpoint, which nobody has certified, if there is one.
-    pub tentative: Option<Checkpoint>,
+    /// A later one that the last life has written down by itself, if it has.
+    pub tentative: Option<Tentative>,
 }
 
 impl Recovered {
@@ -115,7 +108,11 @@ impl Recovered {
                 // It was taken when the request still counted.
                 self.tentative.take_if(|tentative| tentative.sequence >= sequence);
             }
-            Record::Life(incarnation) => self.incarnation = self.incarnation.max(incarnation),
+            Record::Life(incarnation) => {
+                self.incarnation = self.incarnation.max(incarnation);
+                // Whatever ended the life that wrote it, the next one had its chance.
+                self.tentative = None;
+            }
             Record::Checkpoint(checkpoint, certificate) => {
                 self.stable.retain(|(other, _)| other.sequence != checkpoint.sequence);
                 self.stable.push_back((checkpoint, certificate));
@@ -123,6 +120,13 @@ impl Recovered {
                 if self.stable.len() > STABLE_LEN_MAX + 1 {
                     self.stable.pop_front();
                 }
+            }
+            Record::Tentative(tentative) if tentative.sequence > self.log.end() => {
+                return Err(format!(
+                    "a checkpoint after #{}, but the log ends at #{}",
+                    tentative.sequence,
+                    self.log.end()
+                ));
             }
             Record::Tentative(tentative) => self.tentative = Some(tentative),
             Record::Begin(after) => {
@@ -153,7 +157,11 @@ impl Recovered {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::market::MarketState;
+    use crate::protocol::checkpoint::ClientTables;
     use crate::protocol::id::{ClientId, NodeId, RequestId, RequestNumber};
     use crate::protocol::message::Command;
 
@@ -192,5 +200,37 @@ pub(crate) mod tests {
         let mut recovered = Recovered::default();
         [3, 5, 4].into_iter().for_each(|life| recovered.apply(Record::Life(Incarnation(life))).unwrap());
         assert_eq!(recovered.incarnation, Incarnation(5));
+    }
+
+    fn tentative(sequence: u64) -> Record {
+        let state = MarketState::default();
+        let digest = state.digest();
+        let tables = ClientTables::default();
+        Record::Tentative(Tentative::of(&Checkpoint::new(SequenceNumber(sequence), Arc::new(state), digest, &tables)))
+    }
+
+    /// The place of the tentative checkpoint that is left of five orders, it, and these records.
+    fn left(place: u64, records: Vec<Record>) -> Option<u64> {
+        let mut recovered = Recovered::default();
+        (1..=5).map(order).chain([tentative(place)]).chain(records).for_each(|record| recovered.apply(record).unwrap());
+        recovered.finish();
+        recovered.tentative.map(|tentative| tentative.sequence.0)
+    }
+
+    #[test]
+    fn a_tentative_checkpoint_is_left_as_long_as_the_log_leads_on_from_it_and_its_life_goes_on() {
+        let begin = |after| vec![Record::Begin(SequenceNumber(after))];
+        assert_eq!(left(3, Vec::new()), Some(3));
+        assert_eq!(left(3, vec![tentative(4)]), Some(4));
+        assert_eq!(left(3, begin(3)), Some(3));
+        assert_eq!(left(3, begin(4)), None, "the order after it is gone");
+        assert_eq!(left(3, begin(9)), None, "the log was begun anew");
+        assert_eq!(left(3, vec![Record::Void(SequenceNumber(4))]), Some(3));
+        assert_eq!(left(3, vec![Record::Void(SequenceNumber(3))]), None, "it counts what is void");
+        assert_eq!(left(3, vec![Record::Life(Incarnation(2))]), None);
+        let mut recovered = Recovered::default();
+        recovered.apply(order(1)).unwrap();
+        let ahead = recovered.apply(tentative(2)).unwrap_err();
+        assert_eq!(ahead, "a checkpoint after #2, but the log ends at #1");
     }
 }

@@ -145,6 +145,9 @@ impl Backup {
     fn from_records(tolerance: Tolerance, replicas_len: usize, records: Vec<Record>) -> Result<Backup, String> {
         let mut recovered = Recovered::default();
         for record in &records {
+            if matches!(record, Record::Tentative(_)) {
+                return Err("it holds a checkpoint that nobody has certified".to_owned());
+            }
             recovered.apply(record.clone())?;
         }
         recovered.finish();

@@ -49,7 +49,11 @@ impl Kind {
             return Err(Unusable::damaged("this is no file of dsms, or its beginning is damaged"));
         }
         let version = named[self.magic.len()];
-        if version <= self.version { Ok(()) } else { Err(Unusable::Newer(version)) }
+        match version {
+            0 => Err(Unusable::damaged("there is no version 0")),
+            _ if version <= self.version => Ok(()),
+            _ => Err(Unusable::Newer(version)),
+        }
     }
 
     /// The name of the file of this number.

@@ -123,14 +123,13 @@ impl ReplicaManager {
         peers.into()
     }
 
-    /// A certified checkpoint cannot be had from anybody: begins with an earlier one of one's own if that is possible, or asks for
+    /// A certified checkpoint cannot be had from anybody: begins with another one of one's own if that is possible, or asks for
     /// whatever there is.
     fn fetch_instead(&mut self, now: Instant) {
         if let Life::Restoring(recovery) = &mut self.life {
             recovery.not_before = SequenceNumber(0);
         }
-        let has_base = self.stable.iter().any(|(stable, _)| stable.sequence >= self.log.start());
-        if has_base || self.log.start() == SequenceNumber(0) {
+        if self.base(SequenceNumber(0)).is_some() {
             return self.restore(now);
         }
         self.fetch_from_anybody(Wanted::Offer, now);

@@ -11,15 +11,16 @@ use crate::protocol::limits::{CERTIFICATES_LEN_MAX, STABLE_LEN_MAX};
 use crate::protocol::message::{Certificate, Command, Message, Order};
 use crate::protocol::recipients::Recipients;
 use crate::protocol::record::Record;
+use crate::protocol::tentative::Tentative;
 use crate::protocol::time::Instant;
 
 impl ReplicaManager {
-    /// Whether the module is to export its state after this order. Where it is the export that fails, a void order must not ask for it again.
-    pub(super) fn is_checkpoint(&self, order: &Order) -> bool {
-        self.is_voted_on(order) || matches!(order.command, Command::Request(_)) && self.is_tentative_due(order.sequence)
+    /// Whether the module is to export its state after this order.
+    pub(super) fn is_export_due(&self, order: &Order) -> bool {
+        self.is_voted_on(order) || self.is_tentative_due(order)
     }
 
-    /// Whether all replicas take a checkpoint after this order.
+    /// Whether all replicas take a checkpoint after this order. Where it is the export that fails, a void order must not ask for it again.
     fn is_voted_on(&self, order: &Order) -> bool {
         match order.command {
             Command::Request(_) => order.sequence.0.is_multiple_of(self.config.recovery.checkpoint_every),
@@ -28,21 +29,29 @@ impl ReplicaManager {
         }
     }
 
-    /// Whether a tentative checkpoint is to be written down at this place.
-    fn is_tentative_due(&self, sequence: SequenceNumber) -> bool {
+    /// Whether a tentative checkpoint is to be written down after this order: none was certified for long, since none was voted on. A
+    /// replica of which nobody has said yet whether it has the same as the others writes none, nor one that waits for votes: what they
+    /// are about to find wrong is not to be begun with again.
+    fn is_tentative_due(&self, order: &Order) -> bool {
         let every = self.config.recovery.tentative_every;
-        let certified = self.stable.back().map_or(0, |(stable, _)| stable.sequence.0);
-        sequence.0.is_multiple_of(every) && certified + every <= sequence.0
+        let certified = self.stable.back().map(|(stable, _)| stable.sequence);
+        let last = certified.max(self.execution.tentative_at).unwrap_or_default();
+        let is_trusted = matches!(self.life, Life::Voting) && !self.is_unverified && self.candidates.is_empty();
+        every > 0
+            && is_trusted
+            && matches!(order.command, Command::Request(_))
+            && order.sequence.0.saturating_sub(last.0) >= every
     }
 
     /// The module has exported its state after this order, the last one executed.
     pub(super) fn on_exported(&mut self, order: &Order, state: Arc<MarketState>, state_digest: Digest, now: Instant) {
         let sequence = order.sequence;
         let checkpoint = Checkpoint::new(sequence, state, state_digest, &self.execution.tables);
-        if self.is_tentative_due(sequence) {
-            self.persist(Record::Tentative(checkpoint.clone()));
-        }
         if !self.is_voted_on(order) {
+            if self.is_tentative_due(order) {
+                self.execution.tentative_at = Some(sequence);
+                self.persist(Record::Tentative(Tentative::of(&checkpoint)));
+            }
             return;
         }
         let digest = checkpoint.digest;

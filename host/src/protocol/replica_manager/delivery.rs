@@ -33,8 +33,10 @@ pub(super) struct Execution {
     runs: VecDeque<usize>,
     /// The last run ends with a checkpoint, and nothing follows it until the checkpoint is there: so both tables stand at its place.
     awaits_checkpoint: bool,
-    /// It began with a tentative checkpoint.
-    pub(super) began_uncertified: bool,
+    /// The last tentative checkpoint of this life.
+    pub(super) tentative_at: Option<SequenceNumber>,
+    /// It began with the tentative checkpoint of the life before.
+    pub(super) began_tentatively: bool,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,8 @@ impl Execution {
             in_progress: VecDeque::new(),
             runs: VecDeque::new(),
             awaits_checkpoint: false,
-            began_uncertified: false,
+            tentative_at: None,
+            began_tentatively: false,
         }
     }
 
@@ -309,7 +312,7 @@ impl ReplicaManager {
                 Command::Request(_) => self.execution.tables.admissions.admit(order.id, order.sequence),
                 Command::Barrier | Command::Void => false,
             };
-            let checkpoint = self.is_checkpoint(&order);
+            let checkpoint = self.is_export_due(&order);
             let at_executor = execute || checkpoint;
             if at_executor {
                 run.push(Task { order, execute, checkpoint });
@@ -329,6 +332,22 @@ impl ReplicaManager {
         while let Some(step) = self.execution.in_progress.pop_front_if(|step| !step.at_executor) {
             self.reply_from_sessions(step.order);
         }
+    }
+
+    /// What a life begins with was written in the turn whose replies left after it, or did not: those whose outcome is known are repeated.
+    pub(super) fn reply_to_those_before(&mut self) {
+        let (replied, executed) = (self.execution.replied, self.execution.executed);
+        for sequence in (replied.0 + 1..=executed.0).map(SequenceNumber) {
+            let Some(order) = self.log.order(sequence).copied() else { continue };
+            let known = self.execution.tables.sessions.look_up(order.id);
+            // A request whose number was forgotten and came again was executed anew, later.
+            let known = known.filter(|(first, _)| *first <= sequence && order.command != Command::Void);
+            if let Some((first, outcome)) = known {
+                let response = Response::Executed { first, outcome: outcome.clone() };
+                self.transmit_reply(order, response);
+            }
+        }
+        self.execution.replied = replied.max(executed);
     }
 
     fn reply_from_sessions(&mut self, order: Order) {

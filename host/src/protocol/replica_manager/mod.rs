@@ -37,6 +37,7 @@ use super::recipients::Recipients;
 use super::record::{Record, Recovered};
 use super::strikes::Strikes;
 use super::swap::SwapId;
+use super::tentative::Tentative;
 use super::time::{Instant, earliest};
 
 mod catch_up;
@@ -92,8 +93,8 @@ pub struct ReplicaManager {
     certifier: Certifier,
     /// Certified checkpoints, the latest at the end; at most [`STABLE_LEN_MAX`](super::limits::STABLE_LEN_MAX).
     stable: VecDeque<(Checkpoint, Certificate)>,
-    /// The tentative checkpoint that an earlier process has left, until a life begins.
-    tentative: Option<Checkpoint>,
+    /// The tentative checkpoint that the process before has left, until a life begins.
+    tentative: Option<Tentative>,
     /// Checkpoints of this life that are not certified yet.
     candidates: BTreeMap<SequenceNumber, Checkpoint>,
     /// The recovered replica has been compared with the others at no checkpoint yet.
@@ -241,7 +242,7 @@ impl ReplicaManager {
             execution: Execution::after(SequenceNumber(0), ClientTables::default(), replied),
             certifier: Certifier::new(tolerance.quorum(), replicas_len),
             stable,
-            tentative,
+            tentative: tentative.filter(|_| recovery.tentative_every > 0),
             candidates: BTreeMap::new(),
             is_unverified: false,
             ask_again_at: now,
@@ -357,9 +358,9 @@ impl ReplicaManager {
         self.execution.executed
     }
 
-    /// Whether its present life began with a tentative checkpoint, for which only an earlier process of its own vouches.
-    pub fn began_uncertified(&self) -> bool {
-        self.execution.began_uncertified
+    /// Whether its present life began with a tentative checkpoint, for which only the process before vouches.
+    pub fn began_tentatively(&self) -> bool {
+        self.execution.began_tentatively
     }
 
     /// Whether a checkpoint is being taken, or waits to be certified.

@@ -54,6 +54,17 @@ pub(super) enum Life {
     Quarantined,
 }
 
+/// What a life begins with.
+#[derive(Debug)]
+pub(super) enum Base {
+    /// There was nothing before.
+    EmptyMarket,
+    /// A checkpoint that enough replicas share.
+    Certified(Checkpoint),
+    /// The tentative one of the life before, which ended with its process.
+    Tentative(Checkpoint),
+}
+
 /// One attempt to bring the replica back.
 #[derive(Debug)]
 pub(super) struct Recovery {
@@ -131,6 +142,9 @@ impl ReplicaManager {
             unreachable!("it was matched above")
         };
         self.life = Replaying(recovery);
+        if self.execution.began_tentatively {
+            self.reply_to_those_before();
+        }
         self.start_runs();
         self.check_caught_up(now);
     }
@@ -296,32 +310,39 @@ impl ReplicaManager {
             return;
         }
         let not_before = recovery.not_before;
-        let log_start = self.log.start();
-        let is_usable = |checkpoint: &Checkpoint| checkpoint.sequence >= not_before.max(log_start);
-        let base = self.stable.iter().rev().map(|(checkpoint, _)| checkpoint).find(|base| is_usable(base)).cloned();
-        // A tentative checkpoint is begun with once, by the process that finds it, and where nothing later is certified. Whether the
-        // others have the same is found out as soon as the replica votes.
-        let certified = base.as_ref().map(|base| base.sequence);
-        let is_tentative = self.tentative.as_ref().is_some_and(|it| is_usable(it) && Some(it.sequence) > certified);
-        let from_the_beginning = not_before == SequenceNumber(0) && log_start == SequenceNumber(0);
         if self.has_gap() {
             // What is missing may be more than the others hold in their logs, so this comes before the choice of a checkpoint.
             return self.fetch_log(now);
         }
-        if base.is_none() && !from_the_beginning && !is_tentative {
-            return self.fetch_checkpoint(not_before, now);
-        }
-        let (sequence, state, tables) = match self.tentative.take().filter(|_| is_tentative).or(base) {
-            Some(base) => (base.sequence, Some(base.state.clone()), base.tables()),
-            None => (SequenceNumber(0), None, ClientTables::default()),
+        let Some(base) = self.base(not_before) else { return self.fetch_checkpoint(not_before, now) };
+        let began_tentatively = matches!(base, Base::Tentative(_));
+        let (sequence, state, tables) = match base {
+            Base::Certified(base) | Base::Tentative(base) => (base.sequence, Some(base.state.clone()), base.tables()),
+            Base::EmptyMarket => (SequenceNumber(0), None, ClientTables::default()),
         };
+        // It had its chance. Whether the others have the same is found out when the replica votes.
+        self.tentative = None;
         self.execution = Execution::after(sequence, tables, self.execution.replied);
-        self.execution.began_uncertified = is_tentative;
+        self.execution.began_tentatively = began_tentatively;
         let Restoring(recovery) = &mut self.life else { unreachable!("it was matched above") };
         recovery.is_starting = true;
         recovery.checkpoint = sequence;
         let (incarnation, module) = (self.incarnation, self.ladder.module());
         self.outputs.push_back(Output::Start { incarnation, module, state });
+    }
+
+    /// The latest that a life can begin with and that is not from before this place, if there is any.
+    pub(super) fn base(&self, not_before: SequenceNumber) -> Option<Base> {
+        let earliest = not_before.max(self.log.start());
+        let is_usable = |sequence: SequenceNumber| sequence >= earliest;
+        let certified = self.stable.iter().rev().map(|(stable, _)| stable).find(|stable| is_usable(stable.sequence));
+        let is_latest = |sequence| is_usable(sequence) && certified.is_none_or(|stable| stable.sequence < sequence);
+        let tentative = self.tentative.as_ref().filter(|tentative| is_latest(tentative.sequence));
+        // Its checksum was right, so that it cannot be opened is a matter of another version; it is done without.
+        let tentative = tentative.and_then(|tentative| tentative.open().ok());
+        let certified = certified.cloned().map(Base::Certified);
+        let empty_market = (earliest == SequenceNumber(0)).then_some(Base::EmptyMarket);
+        tentative.map(Base::Tentative).or(certified).or(empty_market)
     }
 
     /// Votes, once the log is executed to where it was when the module was ready.

@@ -12,6 +12,7 @@ mod front_ends;
 mod lives;
 mod restarts;
 mod swaps;
+mod tentative;
 
 /// The manager of replica 1 of three, with what it last handed to the executor.
 struct Bench {
@@ -34,9 +35,6 @@ struct Bench {
 type Replied = (u64, Option<u64>);
 
 const EVERY: u64 = 10;
-
-/// Not a place that is voted on, where there is none for so long.
-const TENTATIVE_EVERY: u64 = 25;
 
 fn replica(number: u8) -> ReplicaId {
     ReplicaId::new(number).unwrap()
@@ -73,6 +71,12 @@ impl Bench {
     }
 
     fn of(membership: Membership, modules_len: u8, recovered: Recovered) -> Bench {
+        let recovery =
+            RecoveryPolicy { checkpoint_every: EVERY, tentative_every: 2 * EVERY, ..RecoveryPolicy::default() };
+        Bench::with_policy(recovery, membership, modules_len, recovered)
+    }
+
+    fn with_policy(recovery: RecoveryPolicy, membership: Membership, modules_len: u8, recovered: Recovered) -> Bench {
         let config = ReplicaManagerConfig {
             replica: replica(1),
             membership,
@@ -80,11 +84,7 @@ impl Bench {
             modules: (0..modules_len).map(|module| Digest::of_bytes(&[module])).collect(),
             previous: None,
             suspicion: SuspicionPolicy::default(),
-            recovery: RecoveryPolicy {
-                checkpoint_every: EVERY,
-                tentative_every: TENTATIVE_EVERY,
-                ..RecoveryPolicy::default()
-            },
+            recovery,
             process: 1,
         };
         let now = Instant(1_000_000);
@@ -132,6 +132,22 @@ impl Bench {
         for sequence in self.manager.log.end().0 + 1..=last {
             self.deliver(order(sequence, sequence));
         }
+    }
+
+    fn void(&mut self, sequence: u64) {
+        self.receive(NodeId::FRONT_END, Message::Void { sequence: SequenceNumber(sequence) });
+    }
+
+    /// What the next process of this manager has.
+    fn left(&self) -> Recovered {
+        let mut recovered = Recovered::default();
+        for (_, record) in &self.records {
+            let read = Record::decode(&record.encode()).expect("what is written can be read");
+            assert_eq!(read, *record);
+            recovered.apply(read).expect("records follow one another");
+        }
+        recovered.finish();
+        recovered
     }
 
     /// The module that was asked for last is ready.

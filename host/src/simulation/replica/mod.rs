@@ -21,6 +21,7 @@ use crate::protocol::message::Command;
 use crate::protocol::record::Record;
 use crate::protocol::replica_manager::{Executed, StartFailure, Task};
 use crate::protocol::swap::SwapId;
+use crate::protocol::tentative::Tentative;
 
 use executor::{Executor, Job};
 
@@ -59,10 +60,12 @@ pub struct Replica {
     struck: Vec<usize>,
     /// Whether a fault has made the present life differ from the others.
     is_tainted: bool,
-    /// Whether the state that it was last begun with was already different.
+    /// Whether the tentative checkpoint that is on its disk is one of a life that differed; the worst, while nobody has looked.
+    tentative_is_tainted: bool,
+    /// All that lives that differed have ever written.
+    tainted_tentatives: BTreeSet<Digest>,
+    /// The present life began with a tentative checkpoint of one that differed.
     begins_tainted: bool,
-    /// Places of checkpoints that a life that differed has left on its disk, for a new process to begin with.
-    left_tainted: BTreeSet<SequenceNumber>,
     /// The last place at which a life that differed has said something.
     tainted_up_to: SequenceNumber,
 }
@@ -110,8 +113,9 @@ impl Replica {
             poisoned: BTreeMap::new(),
             struck: Vec::new(),
             is_tainted: false,
+            tentative_is_tainted: false,
+            tainted_tentatives: BTreeSet::new(),
             begins_tainted: false,
-            left_tainted: BTreeSet::new(),
             tainted_up_to: SequenceNumber(0),
         }
     }
@@ -124,37 +128,44 @@ impl Replica {
         let random = self.random.clone();
         let call_us = self.call_took.as_micros() as u64;
         let fresh = Replica::new(self.id, Arc::clone(&self.make), self.own_len - 1, call_us, 0);
-        let left_tainted = std::mem::take(&mut self.left_tainted);
-        // Until it is begun with something nobody knows, so the worst counts.
-        let is_tainted = !left_tainted.is_empty();
+        let tainted_tentatives = std::mem::take(&mut self.tainted_tentatives);
+        let tentative_is_tainted = !tainted_tentatives.is_empty();
         let tainted_up_to = self.tainted_up_to;
+        let fresh = Replica { tainted_tentatives, tentative_is_tainted, tainted_up_to, ..fresh };
         // A module that fails at a request fails there in every process.
-        *self = Replica { job_number, poisoned, traps_at, random, is_tainted, left_tainted, tainted_up_to, ..fresh };
+        *self = Replica { job_number, poisoned, traps_at, random, ..fresh };
+    }
+
+    /// A new process has found this on its disk.
+    pub fn note_found(&mut self, tentative: Option<&Tentative>) {
+        self.tentative_is_tainted = tentative.is_some_and(|it| self.tainted_tentatives.contains(&it.digest));
+        self.begins_tainted = self.tentative_is_tainted;
     }
 
     /// The manager has written something down.
     pub fn note_written(&mut self, record: &Record) {
         match record {
-            Record::Tentative(left) if self.is_tainted => {
-                self.left_tainted.insert(left.sequence);
+            Record::Tentative(tentative) => {
+                self.tentative_is_tainted = self.is_tainted;
+                if self.is_tainted {
+                    self.tainted_tentatives.insert(tentative.digest);
+                }
             }
-            Record::Tentative(left) => {
-                self.left_tainted.remove(&left.sequence);
-            }
-            Record::Checkpoint(certified, _) => self.left_tainted = self.left_tainted.split_off(&certified.sequence),
+            // It is for the life that begins, and nobody after that.
+            Record::Life(_) => self.tentative_is_tainted = false,
             _ => {}
         }
     }
 
-    /// Drops the instance and all that waits for it, and starts another. `left_at` is the place of the state, if nobody has certified it.
+    /// Drops the instance and all that waits for it, and starts another, maybe with the tentative checkpoint that was found.
     pub fn begin(
         &mut self,
         incarnation: Incarnation,
         module: usize,
         state: Option<Arc<MarketState>>,
-        left_at: Option<SequenceNumber>,
+        begins_tentatively: bool,
     ) {
-        self.begins_tainted = left_at.is_some_and(|place| self.left_tainted.contains(&place));
+        self.begins_tainted &= begins_tentatively;
         self.incarnation = incarnation;
         self.executor = Executor::starting(module, state);
     }
@@ -260,7 +271,10 @@ impl Replica {
 
     /// Whether a fault that would do so can strike.
     pub fn may_be_tainted(&self) -> bool {
-        self.is_tainted || self.armed.iter().any(|armed| armed.kind.makes_wrong())
+        self.is_tainted
+            || self.begins_tainted
+            || self.tentative_is_tainted
+            || self.armed.iter().any(|armed| armed.kind.makes_wrong())
     }
 
     /// The last place at which the module fails every time.

@@ -14,12 +14,16 @@ impl World {
         let (now, id) = (self.now, NodeId::ReplicaManager(replica));
         match asked {
             Output::Start(incarnation, module, state) => {
-                let with = if state.is_some() { "with a checkpoint" } else { "empty" };
+                let manager = self.nodes[&id].manager().expect("the node of a replica is its manager");
+                let begins_tentatively = manager.began_tentatively();
+                let with = match state {
+                    Some(_) if begins_tentatively => "with a tentative checkpoint",
+                    Some(_) => "with a checkpoint",
+                    None => "empty",
+                };
                 self.narrator.say_of(now, id, || format!("start module {module} {with}"));
                 self.laws.on_life_begun(replica);
-                let manager = self.nodes[&id].manager().expect("the node of a replica is its manager");
-                let left_at = manager.began_uncertified().then(|| manager.executed());
-                self.replica_mut(replica).begin(incarnation, module, state, left_at);
+                self.replica_mut(replica).begin(incarnation, module, state, begins_tentatively);
                 self.begin_jobs(replica);
             }
             Output::Execute(run) => {

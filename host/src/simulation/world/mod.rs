@@ -305,11 +305,13 @@ impl World {
         let recovered = id.replica().map_or_else(Recovered::default, |replica| self.open_disk(replica));
         let earlier = self.nodes.get(&id);
         let (is_first, has_lost_disk) = (earlier.is_none(), earlier.is_some_and(|earlier| earlier.has_lost_disk));
+        let tentative = recovered.tentative.clone();
         let node = Node::new(id, &self.scenario, self.sessions_len, recovered, self.now);
         self.nodes.insert(id, Node { is_rejoining: !is_first, has_lost_disk, ..node });
         self.postponed.remove(&id);
         if let NodeId::ReplicaManager(replica) = id {
             self.replica_mut(replica).forget();
+            self.replica_mut(replica).note_found(tentative.as_ref());
             self.laws.on_manager_started(replica);
         }
     }

@@ -1,9 +1,10 @@
 //! Records in the files of a directory, one for each replica manager.
 //!
 //! Records are appended, as frames, to the last of some numbered files; a commit is one write and one wait for the disk. A new file
-//! begins with each checkpoint, certified or not, and when one has grown long. A file knows what was before it, so it can be read without; it is deleted
-//! once the log begins after its orders, and so, after its checkpoints. What is in use at any time is two intervals between
-//! checkpoints and some part of a third one, with three checkpoints.
+//! begins with each checkpoint, certified or tentative, and when one has grown long. A file knows what was before it, so it can be
+//! read without; it is deleted once the log begins after its orders, and so, after its certified checkpoints. What is in use at any
+//! time is two intervals between checkpoints and some part of a third one, with three certified checkpoints and, where intervals
+//! are long, a tentative one for every so many orders of them.
 //!
 //! What is damaged is told, set aside as `NAME.damaged`, and never read again; everything before it is used. It is as if the process had
 //! ended earlier, and the other managers have the rest. What a later version has written, or another cluster, is left as it is.
@@ -228,8 +229,8 @@ impl Storage for FileStorage {
             _ => None,
         };
         let (len, holds_any) = self.last_len();
-        let is_long = matches!(record, Record::Checkpoint(..) | Record::Tentative(_));
-        if holds_any && (is_long || len >= self.segment_len_max) {
+        let begins_file = matches!(record, Record::Checkpoint(..) | Record::Tentative(_));
+        if holds_any && (begins_file || len >= self.segment_len_max) {
             let next = Segment::new(self.last_number() + 1, self.extent);
             self.waiting.push(Part { begins: Some(next), bytes: next.header(self.owner) });
         }

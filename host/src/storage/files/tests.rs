@@ -11,6 +11,7 @@ use crate::protocol::checkpoint::{Checkpoint, ClientTables};
 use crate::protocol::id::{ClientId, Incarnation, NodeId, RequestId, RequestNumber, SequenceNumber};
 use crate::protocol::message::{Certificate, Command, Order};
 use crate::protocol::record::Recovered;
+use crate::protocol::tentative::Tentative;
 
 mod damage;
 
@@ -38,7 +39,7 @@ fn checkpoint(sequence: u64) -> Record {
 
 fn tentative(sequence: u64) -> Record {
     let Record::Checkpoint(checkpoint, _) = checkpoint(sequence) else { unreachable!("it is one") };
-    Record::Tentative(checkpoint)
+    Record::Tentative(Tentative::of(&checkpoint))
 }
 
 fn begin(after: u64) -> Record {
@@ -93,12 +94,12 @@ impl Bench {
     }
 }
 
-/// What records amount to, to be compared. The last of the checkpoints may be one that is not certified.
+/// What records amount to, to be compared. The last of the checkpoints may be tentative.
 fn summary(recovered: &Recovered) -> (Incarnation, u64, u64, Vec<Order>, Vec<u64>) {
     let Recovered { incarnation, log, stable, tentative } = recovered;
     let orders = (log.start().0 + 1..=log.end().0).map(|sequence| *log.order(SequenceNumber(sequence)).unwrap());
-    let stable = stable.iter().map(|(checkpoint, _)| checkpoint);
-    let stable = stable.chain(tentative).map(|checkpoint| checkpoint.sequence.0).collect();
+    let stable = stable.iter().map(|(checkpoint, _)| checkpoint.sequence);
+    let stable = stable.chain(tentative.as_ref().map(|tentative| tentative.sequence)).map(|place| place.0).collect();
     (*incarnation, log.start().0, log.end().0, orders.collect(), stable)
 }
 
@@ -268,7 +269,7 @@ enum Step {
     Life,
     /// So many orders back, and one before that.
     Checkpoint(u64),
-    /// So many orders back, without a certificate.
+    /// So many orders back, tentatively.
     Tentative(u64),
     /// So many orders ahead, as fetched from another manager.
     Adopt(u64),

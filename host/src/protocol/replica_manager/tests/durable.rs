@@ -9,18 +9,6 @@ impl Bench {
         Bench::recovered(1, self.left())
     }
 
-    /// What the next process of this manager has.
-    fn left(&self) -> Recovered {
-        let mut recovered = Recovered::default();
-        for (_, record) in &self.records {
-            let read = Record::decode(&record.encode()).expect("what is written can be read");
-            assert_eq!(read, *record);
-            recovered.apply(read).expect("records follow one another");
-        }
-        recovered.finish();
-        recovered
-    }
-
     fn certify(&mut self, sequence: u64) {
         self.deliver_up_to(sequence);
         self.execute_all();
@@ -31,10 +19,6 @@ impl Bench {
     fn own_places(&self) -> (u64, u64, Vec<u64>) {
         let stable = self.manager.stable.iter().map(|(checkpoint, _)| checkpoint.sequence.0).collect();
         (self.manager.log.start().0, self.manager.log.end().0, stable)
-    }
-
-    fn void(&mut self, sequence: u64) {
-        self.receive(NodeId::FRONT_END, Message::Void { sequence: SequenceNumber(sequence) });
     }
 }
 
@@ -232,84 +216,4 @@ fn an_order_that_nobody_has_is_told_to_the_sequencer() {
     bench.receive(peer(3), empty());
     let told = (Recipients::One(NodeId::Sequencer), Message::Missing { after: SequenceNumber(0) });
     assert!(bench.sent.contains(&told));
-}
-
-/// A manager that has executed up to this place, of which nothing is certified.
-fn uncertified_up_to(last: u64) -> Bench {
-    let mut bench = Bench::voting(1);
-    bench.deliver_up_to(last);
-    bench.execute_all();
-    bench
-}
-
-fn tentative(recovered: &Recovered) -> Option<u64> {
-    recovered.tentative.as_ref().map(|tentative| tentative.sequence.0)
-}
-
-const LAST: u64 = TENTATIVE_EVERY + 2;
-
-#[test]
-fn a_new_process_begins_with_the_checkpoint_that_the_last_one_has_left_uncertified() {
-    let bench = uncertified_up_to(LAST);
-    let voted_on = |sequence| {
-        let is_it = |(_, message): &(Recipients, Message)| matches!(message, Message::CheckpointVote { sequence: at, .. } if at.0 == sequence);
-        bench.sent.iter().any(is_it)
-    };
-    assert_eq!((voted_on(2 * EVERY), voted_on(TENTATIVE_EVERY)), (true, false));
-    let mut bench = bench.reborn();
-    bench.joined(1, LAST);
-    assert_eq!(bench.starts, [(Incarnation(2), 0, true)]);
-    assert!(bench.manager.began_uncertified());
-    bench.start();
-    assert_eq!(bench.places().concat(), [LAST - 1, LAST]);
-    bench.execute_all();
-    assert!(bench.sent_names().contains(&"want-checkpoint"), "the others are to say whether they have the same");
-}
-
-#[test]
-fn the_life_after_the_one_that_began_uncertified_begins_with_what_is_certified() {
-    let mut bench = uncertified_up_to(LAST).reborn();
-    bench.joined(1, LAST);
-    bench.start();
-    bench.fail();
-    assert_eq!(bench.starts, [(Incarnation(2), 0, true), (Incarnation(3), 0, false)]);
-    assert!(!bench.manager.began_uncertified());
-}
-
-#[test]
-fn where_something_is_certified_nothing_is_left_uncertified() {
-    let mut bench = Bench::voting(1);
-    bench.certify(EVERY);
-    bench.deliver_up_to(2 * TENTATIVE_EVERY - 1);
-    bench.execute_all();
-    assert_eq!(tentative(&bench.left()), None, "the certified one is near");
-    bench.deliver_up_to(2 * TENTATIVE_EVERY);
-    bench.execute_all();
-    assert_eq!(tentative(&bench.left()), Some(2 * TENTATIVE_EVERY));
-    bench.certify(6 * EVERY);
-    assert_eq!(tentative(&bench.left()), None, "a certified one is later");
-}
-
-#[test]
-fn a_checkpoint_that_counts_a_request_that_became_void_is_not_begun_with() {
-    let mut bench = uncertified_up_to(LAST);
-    bench.void(TENTATIVE_EVERY);
-    assert_eq!(tentative(&bench.left()), None);
-    // It is told only after the next process has begun.
-    for has_started in [false, true] {
-        let mut bench = uncertified_up_to(LAST).reborn();
-        if has_started {
-            bench.joined(1, LAST);
-        }
-        bench.void(TENTATIVE_EVERY - 1);
-        if !has_started {
-            bench.joined(1, LAST);
-        }
-        let (_, _, has_state) = bench.starts.last().unwrap();
-        assert!(!has_state, "it begins with the empty market");
-    }
-    let mut bench = uncertified_up_to(LAST).reborn();
-    bench.joined(1, LAST);
-    bench.void(LAST);
-    assert_eq!(bench.starts.len(), 1, "what is void comes after it");
 }
