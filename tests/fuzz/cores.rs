@@ -163,8 +163,10 @@ struct Manager {
     forged: (Vec<u8>, Certificate),
     /// Its last vote on a checkpoint of its own.
     voted: Option<(SequenceNumber, Digest)>,
-    /// What it leaves to the next process.
+    /// What it has written, and what that amounts to.
+    records: Vec<Record>,
     left: Recovered,
+    config: ReplicaManagerConfig,
     /// The kinds of the events that came of it.
     events: BTreeSet<&'static str>,
 }
@@ -188,7 +190,7 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
     };
     let now = Instant(1_000_000);
     let mut manager = Manager {
-        core: ReplicaManager::new(config, Recovered::default(), now),
+        core: ReplicaManager::new(config.clone(), Recovered::default(), now),
         now,
         starts: VecDeque::new(),
         swap: None,
@@ -197,7 +199,9 @@ pub fn replica_manager(bytes: &[u8]) -> BTreeSet<&'static str> {
         asked: None,
         forged: readers::forged_checkpoint(&mut draw),
         voted: None,
+        records: Vec::new(),
         left: Recovered::default(),
+        config,
         events: BTreeSet::new(),
     };
     let mut next = 1;
@@ -221,6 +225,9 @@ impl Manager {
             0 => {
                 pass(&mut self.now, draw);
                 self.core.handle_timeout(self.now);
+                if draw.below(8) == 0 {
+                    self.begin_anew();
+                }
             }
             1 => {
                 for _ in 0..=draw.below(20) {
@@ -243,6 +250,18 @@ impl Manager {
 
     fn receive(&mut self, from: NodeId, message: &Message) {
         received(message).into_iter().for_each(|message| self.core.handle_message(from, message, self.now));
+    }
+
+    /// The process ends, and another one begins with what it has written and hears who it was.
+    fn begin_anew(&mut self) {
+        let mut recovered = Recovered::default();
+        self.records.iter().for_each(|record| recovered.apply(record.clone()).expect("records follow one another"));
+        recovered.finish();
+        let joined = Message::Joined { last: Some(recovered.incarnation), ordered: recovered.log.end() };
+        self.core = ReplicaManager::new(self.config.clone(), recovered, self.now);
+        (self.starts, self.runs, self.shadow_runs, self.swap) = Default::default();
+        self.drain();
+        self.receive(NodeId::FRONT_END, &joined);
     }
 
     /// Some results of the oldest run.
@@ -348,6 +367,7 @@ impl Manager {
                 Some(replica_manager::Output::Persist(record)) => {
                     let read = Record::decode(&record.encode()).expect("what is written can be read");
                     assert_eq!(read, record);
+                    self.records.push(record);
                     self.left.apply(read).expect("records follow one another");
                 }
                 Some(replica_manager::Output::Start { incarnation, .. }) => {

@@ -47,6 +47,23 @@ fn garbled_datagrams_arrive_and_are_dropped_by_their_seal() {
 }
 
 #[test]
+fn replicas_begin_with_tentative_checkpoints_right_ones_and_wrong_ones() {
+    let faults = Some(vec!["kill", "corrupt-state", "outage"]);
+    let options = DrawOptions { faults, ..DrawOptions::default() };
+    let begun = (1..=250).flat_map(|seed| {
+        let report = run(&draw(seed, &options), &native(), true);
+        assert!(report.broken.is_none(), "seed {seed}: {:?}", report.broken);
+        report.lines.into_iter().filter(|line| line.contains("with a tentative checkpoint"))
+    });
+    let mut seen = [false; 2];
+    let both = begun.map(|line| line.ends_with("that may be wrong")).any(|is_wrong| {
+        seen[usize::from(is_wrong)] = true;
+        seen == [true; 2]
+    });
+    assert!(both, "right: {}, wrong: {}", seen[0], seen[1]);
+}
+
+#[test]
 fn a_run_is_the_same_whether_it_is_told_or_not() {
     let plan = draw(9, &DrawOptions::default());
     assert_eq!(run(&plan, &native(), true).trace, run(&plan, &native(), false).trace);

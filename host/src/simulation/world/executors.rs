@@ -16,14 +16,16 @@ impl World {
             Output::Start(incarnation, module, state) => {
                 let manager = self.nodes[&id].manager().expect("the node of a replica is its manager");
                 let begins_tentatively = manager.began_tentatively();
-                let with = match state {
-                    Some(_) if begins_tentatively => "with a tentative checkpoint",
-                    Some(_) => "with a checkpoint",
-                    None => "empty",
-                };
-                self.narrator.say_of(now, id, || format!("start module {module} {with}"));
+                let has_state = state.is_some();
                 self.laws.on_life_begun(replica);
                 self.replica_mut(replica).begin(incarnation, module, state, begins_tentatively);
+                let with = match begins_tentatively {
+                    true if self.replicas[&replica].may_be_tainted() => "with a tentative checkpoint that may be wrong",
+                    true => "with a tentative checkpoint",
+                    false if has_state => "with a checkpoint",
+                    false => "empty",
+                };
+                self.narrator.say_of(now, id, || format!("start module {module} {with}"));
                 self.begin_jobs(replica);
             }
             Output::Execute(run) => {
