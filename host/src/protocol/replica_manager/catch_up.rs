@@ -194,6 +194,12 @@ impl ReplicaManager {
     }
 
     pub(super) fn on_offer(&mut self, peer: ReplicaId, certificate: Certificate, now: Instant) {
+        if let Life::Blocked { at, .. } = self.life
+            && self.fetch.is_none()
+            && certificate.sequence >= at
+        {
+            return self.fetch_state(certificate, Some(peer), now);
+        }
         let Some(Fetch { wanted, source: Some(source), .. }) = &self.fetch else { return };
         let is_useful = match wanted {
             Wanted::Log => certificate.sequence > self.log.end(),

@@ -253,7 +253,7 @@ impl ReplicaManager {
                 self.event(Event::Blocked { replica, sequence: at }, now);
                 let Cause::ModuleFailed(_, fault) = cause else { unreachable!("only a failure at one order blocks") };
                 self.life = Blocked { at, fault };
-                self.want_checkpoint(now);
+                self.ask_for_passage(now);
             }
             Step::Quarantine => {
                 self.event(Event::Quarantined { replica, incarnation, cause }, now);
@@ -381,6 +381,13 @@ impl ReplicaManager {
         self.transmit(Recipients::One(asked.expect("a cluster has a front end")), Message::WantCheckpoint);
     }
 
+    /// A blocked replica goes on with a checkpoint from beyond its request: a new one, or one that others hold already. They may be
+    /// blocked themselves, further on, and then there is no new one before this replica has come as far.
+    fn ask_for_passage(&mut self, now: Instant) {
+        self.want_checkpoint(now);
+        self.transmit(Recipients::ReplicaManagers, Message::FetchOffer);
+    }
+
     /// Says again what somebody has to know for this replica to go on.
     pub(super) fn ask_again(&mut self, now: Instant) {
         self.join_again();
@@ -393,7 +400,7 @@ impl ReplicaManager {
                 if let Some(order) = order {
                     self.transmit_reply(order, Response::Fault(fault));
                 }
-                self.want_checkpoint(now);
+                self.ask_for_passage(now);
             }
             Voting if self.is_unverified => self.want_checkpoint(now),
             _ => {}

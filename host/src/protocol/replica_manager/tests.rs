@@ -150,6 +150,14 @@ impl Bench {
         recovered
     }
 
+    /// A checkpoint there is taken, and another replica has the same.
+    fn certify(&mut self, sequence: u64) {
+        self.deliver_up_to(sequence);
+        self.execute_all();
+        let digest = self.own_digest(sequence);
+        self.checkpoint_vote(2, sequence, digest);
+    }
+
     /// The module that was asked for last is ready.
     fn start(&mut self) {
         let incarnation = self.manager.incarnation;

@@ -9,13 +9,6 @@ impl Bench {
         Bench::recovered(1, self.left())
     }
 
-    fn certify(&mut self, sequence: u64) {
-        self.deliver_up_to(sequence);
-        self.execute_all();
-        let digest = self.own_digest(sequence);
-        self.checkpoint_vote(2, sequence, digest);
-    }
-
     fn own_places(&self) -> (u64, u64, Vec<u64>) {
         let stable = self.manager.stable.iter().map(|(checkpoint, _)| checkpoint.sequence.0).collect();
         (self.manager.log.start().0, self.manager.log.end().0, stable)

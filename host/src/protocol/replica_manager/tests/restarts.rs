@@ -120,7 +120,31 @@ fn a_blocked_replica_says_again_how_its_module_fails_and_that_it_wants_a_checkpo
     bench.pass(ASK_AGAIN_AFTER - PROGRESS_INTERVAL);
     assert_eq!((bench.replies.len(), bench.sent.len()), (1, 0));
     bench.pass(PROGRESS_INTERVAL);
-    assert_eq!((bench.replies.len(), bench.sent_names()), (2, vec!["want-checkpoint"]));
+    assert_eq!((bench.replies.len(), bench.sent_names()), (2, vec!["want-checkpoint", "fetch-offer"]));
+}
+
+#[test]
+fn a_blocked_replica_goes_on_with_a_checkpoint_that_another_one_holds_already() {
+    let mut source = Bench::voting(1);
+    source.certify(EVERY);
+    let (checkpoint, certificate) = source.manager.stable.back().unwrap().clone();
+    let mut bench = Bench::voting(1);
+    bench.deliver_up_to(EVERY + 1);
+    bench.fail();
+    bench.start();
+    bench.fail();
+    assert_eq!(bench.kinds().last(), Some(&"blocked"));
+    assert!(bench.sent.contains(&(Recipients::ReplicaManagers, Message::FetchOffer)));
+    let earlier = Certificate { sequence: SequenceNumber(0), ..certificate.clone() };
+    bench.receive(peer(3), Message::Offer(earlier));
+    bench.receive(peer(2), Message::Offer(certificate));
+    let bytes = checkpoint.encode();
+    let (sequence, len) = (checkpoint.sequence, bytes.len() as u64);
+    let asked = (Recipients::One(peer(2)), Message::FetchState { sequence, offset: 0 });
+    assert_eq!(bench.sent.last(), Some(&asked), "the earlier one is of no use");
+    bench.receive(peer(2), Message::State { sequence, offset: 0, len, bytes });
+    bench.start();
+    assert_eq!(bench.places(), [vec![EVERY + 1]], "its request is passed");
 }
 
 #[test]
