@@ -56,7 +56,7 @@ fn replicas_begin_with_tentative_checkpoints_right_ones_and_wrong_ones() {
         report.lines.into_iter().filter(|line| line.contains("with a tentative checkpoint"))
     });
     let mut seen = [false; 2];
-    let both = begun.map(|line| line.ends_with("that may be wrong")).any(|is_wrong| {
+    let both = begun.map(|line| line.ends_with("that is wrong")).any(|is_wrong| {
         seen[usize::from(is_wrong)] = true;
         seen == [true; 2]
     });

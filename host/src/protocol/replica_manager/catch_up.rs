@@ -126,6 +126,13 @@ impl ReplicaManager {
     /// A certified checkpoint cannot be had from anybody: begins with another one of one's own if that is possible, or asks for
     /// whatever there is.
     fn fetch_instead(&mut self, now: Instant) {
+        if matches!(self.life, Life::Blocked { .. }) {
+            // It follows the order meanwhile, and asks for passage again.
+            if self.has_gap() {
+                self.fetch_log(now);
+            }
+            return;
+        }
         if let Life::Restoring(recovery) = &mut self.life {
             recovery.not_before = SequenceNumber(0);
         }

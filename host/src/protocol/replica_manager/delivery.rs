@@ -8,7 +8,7 @@ use crate::protocol::checkpoint::ClientTables;
 use crate::protocol::event::{Cause, Event};
 use crate::protocol::hold_back::HoldBack;
 use crate::protocol::id::{Incarnation, NodeId, Round, SequenceNumber};
-use crate::protocol::limits::{DELIVERED_LEN_MAX, REPLAY_RUN_LEN_MAX, RUN_LEN_MAX, RUNS_LEN_MAX};
+use crate::protocol::limits::{DELIVERED_LEN_MAX, REPLAY_RUN_LEN_MAX, RUN_LEN_MAX, RUNS_LEN_MAX, SESSIONS_BYTES_MAX};
 use crate::protocol::message::{Command, Message, Order, Phase, Progress, Reply, Response};
 use crate::protocol::mutation::{self, Mutation};
 use crate::protocol::order_log::OrderLog;
@@ -23,7 +23,8 @@ pub(super) struct Execution {
     pub(super) cursor: SequenceNumber,
     /// Every order up to this one is executed.
     pub(super) executed: SequenceNumber,
-    /// Every order up to this one was replied to, by this life or an earlier one of the same process, or nobody waits for a reply to it.
+    /// Every order up to this one was replied to, by this life or an earlier one of the same process, or nobody waits for a reply to it, or
+    /// what it came to is not known any more.
     pub(super) replied: SequenceNumber,
     /// What clients have asked and been answered, by the orders up to the cursor and up to the executed one.
     pub(super) tables: ClientTables,
@@ -334,18 +335,24 @@ impl ReplicaManager {
         }
     }
 
-    /// What a life begins with was written in the turn whose replies left after it, or did not: those whose outcome is known are repeated.
+    /// What a life begins with was written in the turn whose replies left after it, or did not: those whose outcomes are known are
+    /// repeated, the last ones that a session table has room for.
     pub(super) fn reply_to_those_before(&mut self) {
         let (replied, executed) = (self.execution.replied, self.execution.executed);
-        for sequence in (replied.0 + 1..=executed.0).map(SequenceNumber) {
-            let Some(order) = self.log.order(sequence).copied() else { continue };
+        let mut bytes_left = SESSIONS_BYTES_MAX;
+        let mut repeated = Vec::new();
+        for sequence in (replied.0 + 1..=executed.0).rev().map(SequenceNumber) {
+            let order = self.log.order(sequence).filter(|order| matches!(order.command, Command::Request(_)));
+            let Some(order) = order.copied() else { continue };
             let known = self.execution.tables.sessions.look_up(order.id);
             // A request whose number was forgotten and came again was executed anew, later.
-            let known = known.filter(|(first, _)| *first <= sequence && order.command != Command::Void);
-            if let Some((first, outcome)) = known {
-                let response = Response::Executed { first, outcome: outcome.clone() };
-                self.transmit_reply(order, response);
-            }
+            let Some((first, outcome)) = known.filter(|(first, _)| *first <= sequence) else { continue };
+            let Some(left) = bytes_left.checked_sub(outcome.size_bytes()) else { break };
+            bytes_left = left;
+            repeated.push((order, Response::Executed { first, outcome: outcome.clone() }));
+        }
+        for (order, response) in repeated.into_iter().rev() {
+            self.transmit_reply(order, response);
         }
         self.execution.replied = replied.max(executed);
     }

@@ -189,6 +189,10 @@ impl ReplicaManager {
         }
         let heard_of = answers.values().flatten().max().copied().unwrap_or_default();
         let last = self.incarnation.max(heard_of);
+        if heard_of > self.incarnation {
+            // What a life before the last one has left counts no more, even if the record that says so is lost.
+            self.tentative = None;
+        }
         self.count_life(last);
         self.repeat_voids(Recipients::ReplicaManagers);
         let is_first = last.0 == 0 && self.ordered == SequenceNumber(0);

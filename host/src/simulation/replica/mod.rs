@@ -269,6 +269,11 @@ impl Replica {
         self.newest >= other.tainted_up_to
     }
 
+    /// Whether it was already different when the present life began.
+    pub fn began_tainted(&self) -> bool {
+        self.begins_tainted
+    }
+
     /// Whether a fault that would do so can strike.
     pub fn may_be_tainted(&self) -> bool {
         self.is_tainted

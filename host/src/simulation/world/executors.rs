@@ -20,7 +20,7 @@ impl World {
                 self.laws.on_life_begun(replica);
                 self.replica_mut(replica).begin(incarnation, module, state, begins_tentatively);
                 let with = match begins_tentatively {
-                    true if self.replicas[&replica].may_be_tainted() => "with a tentative checkpoint that may be wrong",
+                    true if self.replicas[&replica].began_tainted() => "with a tentative checkpoint that is wrong",
                     true => "with a tentative checkpoint",
                     false if has_state => "with a checkpoint",
                     false => "empty",

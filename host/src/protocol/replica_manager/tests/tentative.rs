@@ -84,6 +84,14 @@ fn no_process_after_that_begins_with_it() {
 }
 
 #[test]
+fn one_of_a_life_before_the_last_one_is_not_begun_with() {
+    let mut bench = Bench::rare_up_to(LAST).next();
+    // The end of what was written is lost, and others know more.
+    bench.joined(5, LAST);
+    assert_eq!(bench.starts, [(Incarnation(6), 0, false)]);
+}
+
+#[test]
 fn the_life_after_the_one_that_began_with_it_does_not() {
     let mut bench = Bench::rare_up_to(LAST).next();
     bench.joined(1, LAST);
@@ -171,6 +179,7 @@ fn an_operator_who_wants_none_has_none_written_and_none_begun_with() {
     assert_eq!(bench.starts, [(Incarnation(2), 0, false)]);
     bench.start();
     bench.execute_all();
+    bench.certify_next();
     bench.deliver_up_to(LAST + 3 * TENTATIVE_EVERY);
     bench.execute_all();
     assert!(!bench.records.iter().any(|(_, record)| matches!(record, Record::Tentative(_))));
